@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SK_BASE_NUM_H
+#define SK_BASE_NUM_H
+
+/** Numbers from text, and arithmetic that cannot wrap unnoticed. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** sk_num_u64 - the whole of @s (n bytes) as an unsigned decimal within min..max; false otherwise.
+ * No sign, no blanks, no trailing text, at least one digit. */
+bool sk_num_u64(const char *s, size_t n, uint64_t min, uint64_t max, uint64_t *ret);
+
+/** sk_num_i64 - the same with an optional leading '-' */
+bool sk_num_i64(const char *s, size_t n, int64_t min, int64_t max, int64_t *ret);
+
+/** sk_num_hex - hexadecimal digits, 1..16 of them, without "0x" */
+bool sk_num_hex(const char *s, size_t n, uint64_t *ret);
+
+/** sk_fits - true if offset + length <= limit, whatever the values */
+static inline bool sk_fits(uint64_t off, uint64_t len, uint64_t limit)
+{
+	return off <= limit && len <= limit - off;
+}
+
+/** sk_sn_lt - serial number order modulo 2^32 (RFC 1982, RFC 7143 4.2.2.1) */
+static inline bool sk_sn_lt(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+#define SK_MIN(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
+#define SK_MAX(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ > b_ ? a_ : b_; })
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SK_RECORD_STORE_H
+#define SK_RECORD_STORE_H
+
+/**
+ * sk_store - the record files below dbroot, in the incumbent's layout (spec: records.md 5). Paths are computed from
+ * keys and opened beneath the root (no symbolic link is followed, no name can leave the tree). Every write is a
+ * temporary file, fsync, rename, fsync of the directory. The write lock is an OFD lock on a file inside dbroot, and dies
+ * with its owner; the incumbent's link lock is taken as well while it can be, so that both tools exclude each other.
+ */
+
+#include "proto/iname.h"
+#include "proto/portal.h"
+#include "record/places.h"
+#include "record/record.h"
+
+struct sk_store;
+
+/** What names a node record. target.s == "" / portal.host == "" / iface == "" in a *selector* mean "any". */
+struct sk_node_key {
+	struct sk_iname target;
+	struct sk_portal portal;	/* tpgt -1 = unknown: the single-file layout */
+	char iface[65];
+};
+
+enum sk_disc_type { SK_DISC_SENDTARGETS, SK_DISC_ISNS, SK_DISC_STATIC, SK_DISC_FW };
+
+struct sk_store *sk_store_open(const struct sk_places *places, struct sk_err *err);	/* creates dbroot when missing */
+void sk_store_free(struct sk_store *s);
+
+/** sk_store_lock - exclusive, waits at most @timeout_ms; nests inside a process. SK_EDB names the owner's pid. */
+int sk_store_lock(struct sk_store *s, unsigned timeout_ms, struct sk_err *err);
+void sk_store_unlock(struct sk_store *s);
+
+/** Something was skipped (unreadable, empty, disagrees with its path): told once each, never stops a listing. */
+typedef void sk_store_skip(void *ctx, const char *path, const char *why);
+
+/* --- nodes --------------------------------------------------------------------------------------------------- */
+
+/** Called for each record in the incumbent's listing order (byte order of target, portal directory, iface file).
+ * Return false to stop. @r is lent; NULL when the walk was asked for keys only. */
+typedef bool sk_node_visit(void *ctx, const struct sk_node_key *key, const struct sk_record *r);
+struct sk_node_selector {
+	const char *target;	/* NULL = any; byte-equal */
+	const char *host;	/* NULL = any; equal text, or numerically equal addresses. Never resolves */
+	int port;		/* -1 = any */
+	const char *iface;	/* NULL = any */
+	bool keys_only;		/* do not open the record files: r is NULL, key comes from the path */
+};
+/** sk_store_nodes - opens only directories and files the selector can match; returns the number visited, or -1 */
+int sk_store_nodes(struct sk_store *s, const struct sk_node_selector *sel, sk_node_visit *visit, void *ctx,
+		   sk_store_skip *skip, void *skip_ctx, struct sk_err *err);
+struct sk_record *sk_store_node_get(struct sk_store *s, const struct sk_node_key *key, struct sk_err *err);
+/** sk_store_node_put - write (replace) with its discovery link; the key comes from the record's own fields */
+int sk_store_node_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
+int sk_store_node_delete(struct sk_store *s, const struct sk_node_key *key, struct sk_err *err);
+/** sk_node_key_of - the key a record's fields name; SK_EINVAL when they cannot (empty name, bad address …) */
+int sk_node_key_of(const struct sk_record *r, struct sk_node_key *ret, struct sk_err *err);
+
+/* --- discovery records and what was found through them ---------------------------------------------------------- */
+
+typedef bool sk_disc_visit(void *ctx, enum sk_disc_type type, const char *host, uint16_t port, const struct sk_record *r);
+int sk_store_discs(struct sk_store *s, enum sk_disc_type type, sk_disc_visit *visit, void *ctx, sk_store_skip *skip,
+		   void *skip_ctx, struct sk_err *err);
+struct sk_record *sk_store_disc_get(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
+				    struct sk_err *err);
+int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
+/** sk_store_disc_delete - the record and every node record linked to it */
+int sk_store_disc_delete(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port, struct sk_err *err);
+/** sk_store_disc_nodes - the nodes linked to a discovery record (STATIC and FW have no host and port) */
+int sk_store_disc_nodes(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
+			sk_node_visit *visit, void *ctx, struct sk_err *err);
+
+/* --- ifaces -------------------------------------------------------------------------------------------------------- */
+
+/** sk_iface_name_ok - 1..64 bytes, no '/', not "." or "..", no control characters, no leading dot */
+bool sk_iface_name_ok(const char *name);
+/** Files sorted by name, then the built-in "default" and "iser" when @builtins. */
+typedef bool sk_iface_visit(void *ctx, const struct sk_record *r);
+int sk_store_ifaces(struct sk_store *s, bool builtins, sk_iface_visit *visit, void *ctx, sk_store_skip *skip,
+		    void *skip_ctx, struct sk_err *err);
+struct sk_record *sk_store_iface_get(struct sk_store *s, const char *name, struct sk_err *err);
+int sk_store_iface_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
+int sk_store_iface_delete(struct sk_store *s, const char *name, struct sk_err *err);
+
+/* --- iscsid.conf and the initiator name ------------------------------------------------------------------------------ */
+
+/** sk_conf_apply - the configuration file's node.* / discovery.* / iface.* lines as defaults into a new record */
+int sk_conf_apply(const char *conf_file, struct sk_record *r, sk_record_warn *warn, void *ctx, struct sk_err *err);
+/** sk_conf_get - the simple scanner for iscsid.* keys (records.md 2.2): owned text, or NULL when absent (SK_ENOENT) */
+char *sk_conf_get(const char *file, const char *key, struct sk_err *err);
+/** sk_initiator_name - InitiatorName of the name file, checked. SK_ENOENT: no file or no name in it */
+int sk_initiator_name(const char *name_file, struct sk_iname *ret, struct sk_err *err);
+
+#endif
