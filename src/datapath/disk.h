@@ -61,7 +61,9 @@ enum sk_disk_state {
 	SK_DISK_GONE,		/* every request fails with EIO in the front end; the unit's number stays taken */
 };
 
-struct sk_disk_front;
+struct sk_disk_front {		/* the head of every implementation's own struct */
+	const struct sk_disk_ops *ops;
+};
 
 /** What the session gives: called from ready(). */
 struct sk_disk_events {
