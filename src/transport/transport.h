@@ -44,6 +44,7 @@ struct sk_transport_events {	/* After open(): exactly one up, or one down. After
 	void (*up)(void *ctx);
 	void (*pdu)(void *ctx, const struct sk_pdu *lent);	/* login phase only */
 	void (*down)(void *ctx, const struct sk_err *why);	/* before or after the handoff */
+	/** health(LOGGED_IN) also answers handoff(): the data path has the connection and I/O flows */
 	void (*health)(void *ctx, enum sk_xsess_health health);
 	void (*ready)(void *ctx, const struct sk_err *why);	/* after handoff: the scan is over; why NULL or its failure */
 	void (*async_msg)(void *ctx, uint8_t event, uint16_t p1, uint16_t p2, uint16_t p3);	/* RFC 7143, 11.9 */
