@@ -56,6 +56,8 @@ typedef void sk_work_fn(void *ctx);
 struct sk_job *sk_loop_work(struct sk_loop *l, sk_work_fn *fn, sk_work_fn *done, void *ctx, struct sk_err *err);
 /** sk_job_cancel - its callback will not be called (the work itself may still run to its end); NULL is fine */
 void sk_job_cancel(struct sk_job *j);
+/** sk_job_abandon - as sk_job_cancel, and @release(ctx) is called from the loop once nothing touches ctx any more */
+void sk_job_abandon(struct sk_job *j, sk_work_fn *release);
 
 /** sk_loop_spawn - start a program: argv[0] is a path, no shell. @fds[i] becomes descriptor 3+i in the child; all others
  * are closed; stdin is /dev/null. With @detach the child leads its own session, survives us, and its exit is not told. */

@@ -18,10 +18,14 @@ enum sk_result {
 	SK_RES_REQ_TIMEDOUT = 33,
 };
 
-/** sk_result_text - the incumbent's words; "invalid error code N" form is the caller's */
+/** sk_result_text - the incumbent's words; NULL outside 0..33, the "invalid error code N" form is the caller's */
 const char *sk_result_text(int code);
+/** sk_result_name - "TRANS_TIMEOUT" and so on; never NULL */
+const char *sk_result_name(int code);
 /** sk_result_of_login - the code a failed login is answered with (spec: cli.md 5.7) */
 enum sk_result sk_result_of_login(const struct sk_err *err);
+/** sk_result_of_discovery - the same for a SendTargets run (spec: cli.md 4.7): what lasts is 11 where a login has 8 */
+enum sk_result sk_result_of_discovery(const struct sk_err *err);
 /** sk_result_of - for everything else */
 enum sk_result sk_result_of(const struct sk_err *err);
 
