@@ -35,12 +35,12 @@ struct sk_disk {
 	bool read_only;
 	bool write_cache;	/* completed writes may be volatile: flush is not a no-op */
 	bool fua;		/* FUA is understood; else a forced write needs a flush after it (sk_blk_needs_flush) */
-	bool no_sync;		/* SYNCHRONIZE CACHE was refused as unknown: there is nothing to flush */
-	bool no_rw16, no_sync16;	/* 16-byte forms were refused (old devices) */
+	bool sync16;		/* the 10-byte SYNCHRONIZE CACHE was refused */
+	bool no_sync;		/* so was the other one: there is nothing to flush */
 	bool reads_zero;	/* unmapped blocks read as zeroes */
+	bool ws16_unmap, ws10_unmap;	/* this form of WRITE SAME may carry UNMAP */
 	enum sk_discard_way discard;
 	enum sk_zero_way zero;
-	bool zero_unmap;	/* WRITE SAME may carry UNMAP */
 	uint32_t max_blocks;		/* per read or write, >= 1 */
 	uint64_t max_ws_blocks;		/* per WRITE SAME, >= 1 */
 	uint64_t max_discard_blocks;	/* per discard command, >= 1 unless discard is NONE */
