@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "mgmt/message.h"
+#include "transport/user/inner.h"
+
+/** Sessions that were here before us: who lives is asked, who is dead is swept. */
+
+#define ADOPT_MAX 8192
+#define HELLO_MS 10000
+
+/* Events until the session is bound to its owner fall on the floor: hello tells what matters. */
+static void no_up(void *ctx)
+{
+	(void)ctx;
+}
+
+static void no_pdu(void *ctx, const struct sk_pdu *lent)
+{
+	(void)ctx;
+	(void)lent;
+}
+
+static void no_why(void *ctx, const struct sk_err *why)
+{
+	(void)ctx;
+	(void)why;
+}
+
+static void no_health(void *ctx, enum sk_xsess_health health)
+{
+	(void)ctx;
+	(void)health;
+}
+
+static void no_async(void *ctx, uint8_t event, uint16_t p1, uint16_t p2, uint16_t p3)
+{
+	(void)ctx;
+	(void)event;
+	(void)p1;
+	(void)p2;
+	(void)p3;
+}
+
+const struct sk_transport_events sk_user_no_events = {
+	.up = no_up, .pdu = no_pdu, .down = no_why, .health = no_health, .ready = no_why, .async_msg = no_async, .ended = no_why,
+};
+
+struct sweep {
+	struct sk_places places;
+	unsigned n;
+	uint32_t sid[];
+};
+
+static void sweep_all(void *ctx)
+{
+	const struct sweep *s = ctx;
+
+	for (unsigned i = 0; i < s->n; i++)
+		if (!sk_udir_alive(&s->places, s->sid[i]))
+			sk_udir_sweep(&s->places, s->sid[i]);
+}
+
+static void left_alone(struct sk_xsess *x, const char *why)
+{
+	sk_error(SK_ROOM_TRANSPORT, "session %u runs but cannot be taken over: %s", x->sid, why);
+	sk_user_free(x);
+}
+
+static void hello_answer(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	struct sk_xsess *x = ctx;
+	struct sk_err why = { 0 };
+	struct sk_record *copy;
+	const char *iface, *scan;
+
+	if (err) {
+		x->gone = true;
+		left_alone(x, err->msg);
+		return;
+	}
+	if (!sk_msg_bool(result, "attached", true)) {
+		sk_notice(SK_ROOM_TRANSPORT, "session %u never got its connection: left to end by itself", x->sid);
+		sk_user_free(x);
+		return;
+	}
+	copy = sk_record_copy(x->node, &why);
+	if (!copy) {
+		left_alone(x, why.msg);
+		return;
+	}
+	iface = sk_record_get(copy, "iface.iscsi_ifacename");
+	scan = sk_record_get(copy, "node.session.scan");
+	snprintf(x->iface, sizeof(x->iface), "%s", iface && *iface ? iface : "default");
+	x->scan_by_hand = scan && !strcmp(scan, "manual");
+	x->attached = true;
+	x->ev = x->found_ev;
+	x->found(x->found_ctx, x, copy, sk_user_health_word(sk_msg_str(result, "health")));
+}
+
+static void adopt_one(struct sk_transport *t, uint32_t sid,
+		      void (*found)(void *, struct sk_xsess *, struct sk_record *, enum sk_xsess_health),
+		      const struct sk_transport_events *ev, void *ctx)
+{
+	struct json_object *p = json_object_new_object();
+	struct sk_xsess *x = calloc(1, sizeof(*x));
+	struct sk_err err = { 0 };
+
+	if (!x || !p) {
+		free(x);
+		json_object_put(p);
+		return;
+	}
+	x->u = sk_user(t);
+	x->sid = sid;
+	x->ev = &sk_user_no_events;
+	x->found_ev = ev;
+	x->found = found;
+	x->found_ctx = ctx;
+	x->node = sk_udir_record(t->places, sid, &err);
+	json_object_object_add(p, "version", json_object_new_int(1));
+	if (x->node && sk_user_connect_ctl(x, HELLO_MS / 2, &err) == 0 &&
+	    sk_ctl_call(x->ctl, "hello", sk_give(p), -1, HELLO_MS, hello_answer, x, &err) == 0)
+		return;
+	json_object_put(p);
+	left_alone(x, err.msg);
+}
+
+int sk_user_adopt(struct sk_transport *t,
+		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
+		  const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
+{
+	struct sweep *s = calloc(1, sizeof(*s) + ADOPT_MAX * sizeof(uint32_t));
+	unsigned n, dead = 0;
+
+	if (!s)
+		return sk_fail(err, SK_ENOMEM, "no memory");
+	s->places = *t->places;
+	n = sk_udir_list(t->places, s->sid, ADOPT_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t sid = s->sid[i];
+
+		if (sk_udir_alive(t->places, sid))
+			adopt_one(t, sid, found, ev, ctx);
+		else
+			s->sid[dead++] = sid;
+	}
+	s->n = dead;
+	if (dead)
+		sk_notice(SK_ROOM_TRANSPORT, "%u dead session%s left something behind: removing it", dead, dead == 1 ? "" : "s");
+	if (!dead || !sk_loop_work(t->loop, sweep_all, free, s, NULL))
+		free(s);
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SK_TRANSPORT_USER_INNER_H
+#define SK_TRANSPORT_USER_INNER_H
+
+/** What the files of the user transport share. */
+
+#include "transport/user/ctl.h"
+#include "transport/user/dirs.h"
+#include "transport/user/user.h"
+#include "wire/tcp.h"
+
+struct user {
+	struct sk_transport t;		/* first: a struct sk_transport * is a struct user * */
+	char run_as[64], debug[128];
+};
+
+struct sk_xsess {
+	struct user *u;
+	const struct sk_transport_events *ev;
+	void *ctx;
+	uint32_t sid;			/* 0 until the first handoff */
+	struct sk_record *node;
+	char initiator[224], iface[80];
+	struct sk_wire *wire;
+	struct sk_ctl *ctl;
+	struct sk_timer *later;		/* ended() must not come from inside end() */
+	pid_t pid;			/* of the process we started, else 0 */
+	bool attached;			/* the process has the session */
+	bool scan_by_hand;
+	bool gone;
+	void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health);
+	void *found_ctx;		/* while it is being adopted */
+	const struct sk_transport_events *found_ev;	/* ... and what its events will go to */
+};
+
+static inline struct user *sk_user(struct sk_transport *t)
+{
+	return (struct user *)(void *)t;
+}
+
+extern const struct sk_transport_events sk_user_no_events;
+
+/** sk_user_connect_ctl - open x->ctl; its events go to the session */
+int sk_user_connect_ctl(struct sk_xsess *x, uint32_t patience_ms, struct sk_err *err);
+void sk_user_free(struct sk_xsess *x);
+
+/** sk_user_attach_params / _reattach_params - the params object of attach and reattach; @fd tells the local address */
+struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct sk_params *p, const struct sk_portal *current,
+					  int fd);
+struct json_object *sk_user_reattach_params(const struct sk_params *p, const struct sk_portal *current, int fd);
+
+/** sk_user_adopt - transport_ops.adopt */
+int sk_user_adopt(struct sk_transport *t,
+		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
+		  const struct sk_transport_events *ev, void *ctx, struct sk_err *err);
+
+enum sk_xsess_health sk_user_health_word(const char *word);
+
+#endif

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "transport/user/user.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "mgmt/message.h"
+#include "transport/user/inner.h"
+
+#define START_MS 10000		/* for a new process to listen */
+#define ANSWER_MS 10000		/* for requests that only change state */
+#define END_GRACE_MS 8000	/* over logout_timeout, for taking disks away */
+#define LOGIN_DATA_MAX (256U << 10)
+
+/* ------------------------------------------------------------------------------------------------ the login's socket */
+
+static void wire_up(void *ctx)
+{
+	struct sk_xsess *x = ctx;
+
+	x->ev->up(x->ctx);
+}
+
+static void wire_pdu(void *ctx, const struct sk_pdu *lent)
+{
+	struct sk_xsess *x = ctx;
+
+	x->ev->pdu(x->ctx, lent);
+}
+
+static void wire_down(void *ctx, const struct sk_err *why)
+{
+	struct sk_xsess *x = ctx;
+
+	x->ev->down(x->ctx, why);
+}
+
+static void wire_cfg(const struct sk_record *r, struct sk_wire_cfg *ret)
+{
+	const char *netdev = sk_record_get(r, "iface.net_ifacename");
+	const char *hw = sk_record_get(r, "iface.hwaddress");
+	const char *cc = sk_record_get(r, "node.conn[0].tcp.congestion_control");
+
+	*ret = (struct sk_wire_cfg){
+		.window_size = (int)SK_MAX((int64_t)0, sk_record_int(r, "node.conn[0].tcp.window_size")),
+		.tos = (int)sk_record_int(r, "node.conn[0].tcp.type_of_service"),
+		.max_data = LOGIN_DATA_MAX,
+	};
+	if (hw && *hw && strcmp(hw, "default") != 0)
+		snprintf(ret->hwaddress, sizeof(ret->hwaddress), "%s", hw);
+	else if (netdev && *netdev && strcmp(netdev, "default") != 0)
+		snprintf(ret->netdev, sizeof(ret->netdev), "%s", netdev);
+	if (cc)
+		snprintf(ret->congestion, sizeof(ret->congestion), "%s", cc);
+}
+
+static int user_open(struct sk_xsess *x, const struct sockaddr_storage *addr, struct sk_err *err)
+{
+	static const struct sk_wire_events ev = { wire_up, wire_pdu, wire_down };
+	struct sk_wire_cfg cfg;
+
+	sk_wire_close(x->wire);
+	wire_cfg(x->node, &cfg);
+	x->wire = sk_wire_open(x->u->t.loop, addr, &cfg, &ev, x, err);
+	return x->wire ? 0 : -1;
+}
+
+static int user_send(struct sk_xsess *x, struct sk_pdu *taken, struct sk_err *err)
+{
+	if (x->wire)
+		return sk_wire_send(x->wire, taken, err);
+	sk_pdu_free(taken);
+	return sk_fail(err, SK_ECONN, "no connection");
+}
+
+/* ---------------------------------------------------------------------------------------------------- the session's life */
+
+static struct sk_xsess *user_create(struct sk_transport *t, const struct sk_xsess_cfg *cfg,
+				    const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
+{
+	const char *scan = sk_record_get(cfg->node, "node.session.scan");
+	struct sk_xsess *x = calloc(1, sizeof(*x));
+
+	if (!x) {
+		sk_fail(err, SK_ENOMEM, "no memory");
+		return NULL;
+	}
+	x->u = sk_user(t);
+	x->ev = ev;
+	x->ctx = ctx;
+	x->sid = cfg->sid;
+	x->scan_by_hand = scan && !strcmp(scan, "manual");
+	snprintf(x->initiator, sizeof(x->initiator), "%s", cfg->initiator);
+	snprintf(x->iface, sizeof(x->iface), "%s", cfg->iface);
+	x->node = sk_record_copy(cfg->node, err);
+	if (x->node)
+		return x;
+	sk_user_free(x);
+	return NULL;
+}
+
+void sk_user_free(struct sk_xsess *x)
+{
+	if (!x)
+		return;
+	if (x->pid > 0 && !x->attached)
+		(void)kill(x->pid, SIGTERM);	/* started for a login that is not to be */
+	sk_wire_close(x->wire);
+	sk_ctl_free(x->ctl);
+	sk_timer_free(x->later);
+	sk_record_free(x->node);
+	free(x);
+}
+
+static uint32_t user_sid(const struct sk_xsess *x)
+{
+	return x->sid;
+}
+
+static void user_bind(struct sk_xsess *x, void *event_ctx)
+{
+	x->ctx = event_ctx;
+}
+
+/* ------------------------------------------------------------------------------------------------- what the process says */
+
+enum sk_xsess_health sk_user_health_word(const char *word)
+{
+	static const struct {
+		const char *word;
+		enum sk_xsess_health h;
+	} rows[] = { { "LOGGED_IN", SK_HEALTH_LOGGED_IN }, { "FAILED", SK_HEALTH_FAILED }, { "FREE", SK_HEALTH_FREE } };
+
+	for (size_t i = 0; word && i < SK_ARRAY_LEN(rows); i++)
+		if (!strcmp(word, rows[i].word))
+			return rows[i].h;
+	return SK_HEALTH_FAILED;
+}
+
+static void told_health(struct sk_xsess *x, struct json_object *p)
+{
+	enum sk_xsess_health h = sk_user_health_word(sk_msg_str(p, "health"));
+
+	if (h != SK_HEALTH_LOGGED_IN)	/* that one is our own answer to a handoff */
+		x->ev->health(x->ctx, h);
+}
+
+static void told_down(struct sk_xsess *x, struct json_object *p)
+{
+	const char *why = sk_msg_str(p, "why");
+	struct sk_err err = { 0 };
+
+	sk_fail(&err, SK_ECONN, "%s", why ? why : "connection lost");
+	x->ev->down(x->ctx, &err);
+}
+
+static void told_async(struct sk_xsess *x, struct json_object *p)
+{
+	x->ev->async_msg(x->ctx, (uint8_t)sk_msg_int(p, "event", 255), (uint16_t)sk_msg_int(p, "p1", 0),
+			 (uint16_t)sk_msg_int(p, "p2", 0), (uint16_t)sk_msg_int(p, "p3", 0));
+}
+
+static void told_ready(struct sk_xsess *x, struct json_object *p)
+{
+	const char *why = sk_msg_str(p, "error");
+	struct sk_err err = { 0 };
+
+	if (why)
+		sk_fail(&err, SK_EIO, "%s", why);
+	x->ev->ready(x->ctx, why ? &err : NULL);
+}
+
+static void ctl_event(void *ctx, const char *name, struct json_object *params)
+{
+	static const struct {
+		const char *name;
+		void (*fn)(struct sk_xsess *x, struct json_object *p);
+	} rows[] = { { "health", told_health }, { "down", told_down }, { "async", told_async }, { "ready", told_ready } };
+	struct sk_xsess *x = ctx;
+
+	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++) {
+		if (!strcmp(name, rows[i].name)) {
+			rows[i].fn(x, params);
+			return;
+		}
+	}
+	sk_debug(SK_ROOM_TRANSPORT, "session %u: event %s", x->sid, name);
+}
+
+static void ctl_up(void *ctx)
+{
+	const struct sk_xsess *x = ctx;
+
+	sk_debug(SK_ROOM_TRANSPORT, "session %u: talking to its process", x->sid);
+}
+
+struct sweep {
+	struct sk_places places;
+	uint32_t sid;
+};
+
+static void sweep_work(void *ctx)
+{
+	const struct sweep *s = ctx;
+
+	if (!sk_udir_alive(&s->places, s->sid))
+		sk_udir_sweep(&s->places, s->sid);
+}
+
+static void sweep_dead(struct user *u, uint32_t sid)
+{
+	struct sweep *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return;
+	s->places = *u->t.places;
+	s->sid = sid;
+	if (!sk_loop_work(u->t.loop, sweep_work, free, s, NULL))
+		free(s);
+}
+
+static void ctl_down(void *ctx, const struct sk_err *why)
+{
+	struct sk_xsess *x = ctx;
+	struct sk_err err = *why;
+
+	sk_ctl_free(x->ctl);
+	x->ctl = NULL;
+	if (x->gone)
+		return;
+	if (x->attached && sk_udir_alive(x->u->t.places, x->sid) && sk_user_connect_ctl(x, START_MS, &err) == 0)
+		return;		/* alive: it only hung up on us */
+	sk_warning(SK_ROOM_TRANSPORT, "session %u: its process is gone: %s", x->sid, err.msg);
+	x->gone = true;
+	sweep_dead(x->u, x->sid);
+	if (x->attached)
+		x->ev->health(x->ctx, SK_HEALTH_GONE);
+}
+
+int sk_user_connect_ctl(struct sk_xsess *x, uint32_t patience_ms, struct sk_err *err)
+{
+	static const struct sk_ctl_events ev = { ctl_up, ctl_event, ctl_down };
+	char path[400];
+
+	if (sk_udir_path(x->u->t.places, x->sid, "ctl", path, sizeof(path), err) < 0)
+		return -1;
+	x->ctl = sk_ctl_open(x->u->t.loop, path, patience_ms, &ev, x, err);
+	return x->ctl ? 0 : -1;
+}
+
+/* --------------------------------------------------------------------------------------------------------------- handoff */
+
+static int start_process(struct sk_xsess *x, struct sk_err *err)
+{
+	const struct sk_places *p = x->u->t.places;
+	const char *argv[12];
+	char prog[300], sid[16];
+	unsigned n = 0;
+
+	if ((size_t)snprintf(prog, sizeof(prog), "%s/iscsi-session", p->libexecdir) >= sizeof(prog))
+		return sk_fail(err, SK_EINVAL, "the path of iscsi-session is too long");
+	if (!x->sid && sk_udir_next_sid(p, &x->sid, err) < 0)
+		return -1;
+	if (sk_udir_create(p, x->sid, x->node, err) < 0)
+		return sk_in(err, "session %u", x->sid);
+	snprintf(sid, sizeof(sid), "%u", x->sid);
+	argv[n++] = prog;
+	argv[n++] = "--sid";
+	argv[n++] = sid;
+	argv[n++] = "--rundir";
+	argv[n++] = p->rundir;
+	argv[n++] = "--devdir";
+	argv[n++] = p->devdir;
+	if (x->u->run_as[0]) {
+		argv[n++] = "--user";
+		argv[n++] = x->u->run_as;
+	}
+	if (x->u->debug[0] && n + 3 <= SK_ARRAY_LEN(argv)) {
+		argv[n++] = "--debug";
+		argv[n++] = x->u->debug;
+	}
+	argv[n] = NULL;
+	return sk_loop_spawn(x->u->t.loop, argv, NULL, 0, true, NULL, NULL, &x->pid, err);
+}
+
+/* The process would not have the session, or could not be started: nothing of it shall stay. */
+static void give_back(struct sk_xsess *x)
+{
+	sk_ctl_free(x->ctl);	/* a process nobody attached ends by itself */
+	x->ctl = NULL;
+	if (x->pid > 0)
+		(void)kill(x->pid, SIGTERM);
+	x->pid = 0;
+	if (x->sid)
+		sweep_dead(x->u, x->sid);
+	x->sid = 0;
+}
+
+static void attach_answer(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	struct sk_xsess *x = ctx;
+	bool first = !x->attached;
+
+	(void)result;
+	if (err) {
+		struct sk_err why = *err;
+
+		why.code = SK_ENOTCONN;		/* tells a refusing data path from a lost connection */
+		if (first) {
+			x->gone = true;		/* ctl_down has nothing to add */
+			give_back(x);
+			x->gone = false;
+		}
+		x->ev->down(x->ctx, &why);
+		return;
+	}
+	x->attached = true;
+	x->ev->health(x->ctx, SK_HEALTH_LOGGED_IN);
+	if (first && x->scan_by_hand && !x->gone)
+		x->ev->ready(x->ctx, NULL);
+}
+
+static int user_handoff(struct sk_xsess *x, const struct sk_params *params, const struct sk_portal *current,
+			struct sk_err *err)
+{
+	struct json_object *p;
+	SK_FD int fd = -1;
+	int got;
+
+	if (!x->wire)
+		return sk_fail(err, SK_ECONN, "no connection to hand over");
+	got = sk_wire_detach(x->wire, &fd, err);
+	x->wire = NULL;
+	if (got < 0)
+		return -1;
+	if (!x->attached && (start_process(x, err) < 0 || sk_user_connect_ctl(x, START_MS, err) < 0))
+		goto undo;
+	if (!x->ctl)
+		return sk_fail(err, SK_ENOTCONN, "the session's process is gone");
+	p = x->attached ? sk_user_reattach_params(params, current, fd) : sk_user_attach_params(x, params, current, fd);
+	if (!p) {
+		sk_fail(err, SK_ENOMEM, "no memory");
+		goto undo;
+	}
+	got = sk_ctl_call(x->ctl, x->attached ? "reattach" : "attach", p, sk_give_fd(&fd),
+			  x->attached ? ANSWER_MS : START_MS + ANSWER_MS, attach_answer, x, err);
+	if (got == 0)
+		return 0;
+undo:
+	if (!x->attached)
+		give_back(x);
+	return sk_in(err, "start the data path");
+}
+
+/* ------------------------------------------------------------------------------------------------ requests afterwards */
+
+static void ignore_answer(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	const struct sk_xsess *x = ctx;
+
+	(void)result;
+	if (err)
+		sk_debug(SK_ROOM_TRANSPORT, "session %u: %s", x->sid, err->msg);
+}
+
+static void user_halt(struct sk_xsess *x)
+{
+	sk_wire_close(x->wire);
+	x->wire = NULL;
+	if (x->attached && x->ctl)
+		(void)sk_ctl_call(x->ctl, "halt", NULL, -1, ANSWER_MS, ignore_answer, x, NULL);
+}
+
+static void rescan_answer(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	struct sk_xsess *x = ctx;
+
+	(void)result;
+	if (err)
+		x->ev->ready(x->ctx, err);	/* else the event of that name follows */
+}
+
+static int user_rescan(struct sk_xsess *x, struct sk_err *err)
+{
+	if (!x->attached || !x->ctl)
+		return sk_fail(err, SK_ENOTCONN, "the session has no data path");
+	return sk_ctl_call(x->ctl, "rescan", NULL, -1, ANSWER_MS, rescan_answer, x, err);
+}
+
+static void end_answer(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	struct sk_xsess *x = ctx;
+
+	(void)result;
+	if (!err || err->code == SK_ENOTCONN) {
+		x->gone = true;
+		sweep_dead(x->u, x->sid);
+		err = NULL;
+	}
+	x->ev->ended(x->ctx, err);
+}
+
+static void ended_later(void *ctx)
+{
+	struct sk_xsess *x = ctx;
+
+	x->ev->ended(x->ctx, NULL);
+}
+
+static int user_end(struct sk_xsess *x, bool force, struct sk_err *err)
+{
+	int64_t limit = sk_record_int(x->node, "node.conn[0].timeo.logout_timeout");
+	struct json_object *p;
+
+	sk_wire_close(x->wire);
+	x->wire = NULL;
+	if (!x->attached || !x->ctl) {
+		if (!x->later)
+			x->later = sk_timer_new(x->u->t.loop, ended_later, x, err);
+		if (!x->later)
+			return -1;
+		sk_timer_at(x->later, sk_loop_now(x->u->t.loop));
+		return 0;
+	}
+	if (limit < 1 || limit > 600)
+		limit = 15;
+	p = json_object_new_object();
+	json_object_object_add(p, "force", json_object_new_boolean(force));
+	json_object_object_add(p, "timeout_s", json_object_new_int64(limit));
+	return sk_ctl_call(x->ctl, "end", p, -1, (uint32_t)limit * 1000 + END_GRACE_MS, end_answer, x, err);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ transport */
+
+struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk_places *places,
+					   const struct sk_user_cfg *cfg, struct sk_err *err)
+{
+	static const struct sk_transport_ops ops = {
+		.name = "user", .create = user_create, .sid = user_sid, .open = user_open, .send = user_send,
+		.handoff = user_handoff, .halt = user_halt, .rescan = user_rescan, .end = user_end,
+		.forget = sk_user_free, .adopt = sk_user_adopt, .bind = user_bind,
+	};
+	struct user *u = calloc(1, sizeof(*u));
+
+	if (!u) {
+		sk_fail(err, SK_ENOMEM, "no memory");
+		return NULL;
+	}
+	u->t = (struct sk_transport){ .ops = &ops, .loop = loop, .places = places };
+	if (cfg && cfg->run_as)
+		snprintf(u->run_as, sizeof(u->run_as), "%s", cfg->run_as);
+	if (cfg && cfg->debug)
+		snprintf(u->debug, sizeof(u->debug), "%s", cfg->debug);
+	return &u->t;
+}
+
+void sk_user_transport_free(struct sk_transport *t)
+{
+	free(t);
+}
