@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SK_MGMT_ACTIVATION_H
+#define SK_MGMT_ACTIVATION_H
+
+/** The service manager: a listening socket it passed, and the state told to it. Without one nothing happens. */
+
+#include "base/err.h"
+
+/** sk_mgmt_listen_inherited - descriptor 3 when LISTEN_PID is this process and LISTEN_FDS is exactly 1; the variables
+ * are removed from the environment, children see none. -1 with SK_ENOENT: there is none; SK_EINVAL: it is no
+ * listening local stream socket. */
+int sk_mgmt_listen_inherited(struct sk_err *err);
+
+/** sk_mgmt_notify - send @state ("READY=1\nSTATUS=…") to NOTIFY_SOCKET; 0 also when nobody asked for it */
+int sk_mgmt_notify(const char *state, struct sk_err *err);
+
+#endif
