@@ -2,7 +2,7 @@
 #ifndef SK_PROTO_CHAP_H
 #define SK_PROTO_CHAP_H
 
-/** CHAP (RFC 1994; RFC 7143, 12.1): algorithms, responses, and the two sides of an exchange. */
+/** CHAP (RFC 1994; RFC 7143, 12.1.3): algorithms and responses. The exchange of a login is proto/chap_auth.h. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,5 +27,8 @@ size_t sk_chap_digest_len(enum sk_chap_alg alg);
 /** sk_chap_response - H(id || secret || challenge) into ret (sk_chap_digest_len bytes) */
 int sk_chap_response(enum sk_chap_alg alg, uint8_t id, struct sk_span secret, struct sk_span challenge,
 		     uint8_t ret[SK_CHAP_DIGEST_MAX], struct sk_err *err);
+
+/** sk_chap_equal - compare @n bytes in a time that does not depend on them */
+bool sk_chap_equal(const uint8_t *a, const uint8_t *b, size_t n);
 
 #endif

@@ -62,6 +62,7 @@ struct sk_login_cfg {
 	uint32_t max_burst, first_burst;
 	uint32_t max_outstanding_r2t;
 	uint32_t time2wait, time2retain;
+	uint32_t max_text;		/* bytes of text sent per PDU, 0 = 8192; tests make it small */
 };
 
 struct sk_login;
