@@ -23,6 +23,15 @@ enum sk_record_kind { SK_REC_NODE, SK_REC_SENDTARGETS, SK_REC_ISNS, SK_REC_IFACE
 struct sk_record;
 struct sk_schema_row;
 
+/** Where a value came from. */
+enum sk_origin {
+	SK_FROM_DEFAULT,	/* nobody said: the schema's default */
+	SK_FROM_CONF,		/* iscsid.conf */
+	SK_FROM_FILE,		/* a record file */
+	SK_FROM_PROGRAM,	/* sk_record_set */
+	SK_FROM_USER,		/* sk_record_user_set */
+};
+
 struct sk_record *sk_record_new(enum sk_record_kind kind, struct sk_err *err);	/* built-in defaults */
 struct sk_record *sk_record_copy(const struct sk_record *r, struct sk_err *err);
 void sk_record_free(struct sk_record *r);	/* NULL is fine; wipes secrets */
@@ -30,6 +39,8 @@ enum sk_record_kind sk_record_kind(const struct sk_record *r);
 
 /** sk_record_get - the value's text ("" when empty), lent until the next set; NULL for a key not in the schema */
 const char *sk_record_get(const struct sk_record *r, const char *key);
+/** sk_record_origin - SK_FROM_DEFAULT for an unknown key */
+enum sk_origin sk_record_origin(const struct sk_record *r, const char *key);
 /** sk_record_int - the value of a numeric key; 0 for an unknown key is a mistake of ours (asserted) */
 int64_t sk_record_int(const struct sk_record *r, const char *key);
 bool sk_record_bool(const struct sk_record *r, const char *key);	/* Yes/No keys */
@@ -37,9 +48,13 @@ bool sk_record_bool(const struct sk_record *r, const char *key);	/* Yes/No keys 
 /** sk_record_set - check and set. SK_ENOENT: no such key in this kind; SK_EINVAL: bad value (nothing changed). */
 int sk_record_set(struct sk_record *r, const char *key, const char *value, struct sk_err *err);
 
+/** sk_record_unset - back to the built-in default; false for an unknown key */
+bool sk_record_unset(struct sk_record *r, const char *key);
+
 /** How a user's update is refused, so that iscsiadm can say the incumbent's words. */
 enum sk_set_refusal { SK_SET_OK, SK_SET_UNKNOWN_KEY, SK_SET_KEY_FIELD, SK_SET_BAD_WORD, SK_SET_BAD_VALUE };
-/** sk_record_user_set - as a user's -n/-v: key fields (node.name …) are refused */
+/** sk_record_user_set - as a user's -n/-v: key fields (node.name …) are refused, and so are iface.* keys of a node
+ * record except the transport's name (alias: node.transport_name), and the keys of the other address family. */
 enum sk_set_refusal sk_record_user_set(struct sk_record *r, const char *key, const char *value, struct sk_err *err);
 
 /** Lines read from a file may be odd: each oddity is told here, never fatal. @line counts from 1. */

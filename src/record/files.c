@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Opening beneath the root, reading whole files, listing directories. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "record/store_impl.h"
+
+int sk_db_fail(struct sk_err *err, int sys, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	sk_fail_sys(err, sys, "%s", text);
+	if (err)
+		err->code = sys == ENOENT ? SK_ENOENT : sys == ENOMEM ? SK_ENOMEM : SK_EDB;
+	return -1;
+}
+
+/* For kernels and sandboxes without openat2: one component after the other, none of them a link. */
+static int walk_beneath(int root, const char *path, int flags, mode_t mode)
+{
+	SK_FD int dir = -1;
+	char part[256];
+
+	for (;;) {
+		size_t n = strcspn(path, "/");
+		int at = dir >= 0 ? dir : root;
+		int next;
+
+		if (n == 0 || n >= sizeof(part) || (n <= 2 && strncmp(path, "..", n) == 0)) {
+			errno = EXDEV;
+			return -1;
+		}
+		memcpy(part, path, n);
+		part[n] = '\0';
+		if (path[n] == '\0')
+			return openat(at, part, flags | O_NOFOLLOW, mode);
+		next = openat(at, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0)
+			return -1;
+		sk_fd_close(&dir);
+		dir = next;
+		path += n + 1;
+	}
+}
+
+int sk_beneath(int root, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
+		.mode = flags & O_CREAT ? mode : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
+		return walk_beneath(root, path, flags | O_CLOEXEC, mode);
+	return (int)fd;
+}
+
+int sk_file_slurp(int fd, size_t max, struct sk_buf *ret, struct sk_err *err)
+{
+	char part[4096];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return sk_db_fail(err, errno, "stat");
+	if (!S_ISREG(st.st_mode))
+		return sk_fail(err, SK_EDB, "not a regular file");
+	if (st.st_size < 0 || (uint64_t)st.st_size > max)
+		return sk_fail(err, SK_EDB, "longer than %zu bytes", max);
+	while ((n = read(fd, part, sizeof(part))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return sk_db_fail(err, errno, "read");
+		sk_buf_add(ret, part, (size_t)n);
+		if (ret->n > max)
+			return sk_fail(err, SK_EDB, "longer than %zu bytes", max);
+	}
+	explicit_bzero(part, sizeof(part));
+	return ret->nomem ? sk_fail(err, SK_ENOMEM, "no memory") : 0;
+}
+
+void sk_names_free(struct sk_names *n)
+{
+	for (size_t i = 0; i < n->n; i++)
+		free(n->v[i]);
+	free(n->v);
+	*n = (struct sk_names){ 0 };
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_name(struct sk_names *n, const char *name, size_t *cap)
+{
+	if (n->n == *cap) {
+		size_t want = *cap ? *cap * 2 : 16;
+		char **v = reallocarray(n->v, want, sizeof(*v));
+
+		if (!v)
+			return -1;
+		n->v = v;
+		*cap = want;
+	}
+	n->v[n->n] = strdup(name);
+	if (!n->v[n->n])
+		return -1;
+	n->n++;
+	return 0;
+}
+
+int sk_names_read(int dir, struct sk_names *ret, struct sk_err *err)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);	/* a position of its own */
+	struct sk_names names = { 0 };
+	struct dirent *e;
+	size_t cap = 0;
+	DIR *d;
+
+	if (fd < 0)
+		return sk_db_fail(err, errno, "open directory");
+	d = fdopendir(fd);
+	if (!d) {
+		int sys = errno;
+
+		close(fd);
+		return sk_db_fail(err, sys, "open directory");
+	}
+	errno = 0;
+	while ((e = readdir(d))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (add_name(&names, e->d_name, &cap) < 0) {
+			errno = ENOMEM;
+			break;
+		}
+		errno = 0;
+	}
+	if (errno) {
+		sk_db_fail(err, errno, "read directory");
+		closedir(d);
+		sk_names_free(&names);
+		return -1;
+	}
+	closedir(d);
+	if (names.n)
+		qsort(names.v, names.n, sizeof(*names.v), by_bytes);
+	*ret = names;
+	return 0;
+}
