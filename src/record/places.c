@@ -79,7 +79,7 @@ static const char *given(const char *var)
 }
 
 /* What follows from other variables when a place itself was not given. */
-static void derive(struct sk_places *p)
+static int derive(struct sk_places *p, struct sk_err *err)
 {
 	char path[DIR_MAX + 8];
 
@@ -87,13 +87,15 @@ static void derive(struct sk_places *p)
 		memcpy(p->dbroot, p->homedir, sizeof(p->dbroot));
 	if (!given("SISKIN_LOCKDIR") && given("SISKIN_RUNDIR")) {
 		snprintf(path, sizeof(path), "%s/lock", p->rundir);
-		snprintf(p->lockdir, sizeof(p->lockdir), "%s", path);
+		if (take(p->lockdir, "SISKIN_RUNDIR", path, err) < 0)
+			return -1;
 	}
 	if (!given("SISKIN_LIBEXECDIR"))
 		beside_program(p->libexecdir);
 	snprintf(p->conf_file, sizeof(p->conf_file), "%s/iscsid.conf", p->homedir);
 	snprintf(p->name_file, sizeof(p->name_file), "%s/initiatorname.iscsi", p->homedir);
 	p->private_instance = given("SISKIN_RUNDIR") != NULL;
+	return 0;
 }
 
 int sk_places_init(struct sk_places *ret, struct sk_err *err)
@@ -106,7 +108,8 @@ int sk_places_init(struct sk_places *ret, struct sk_err *err)
 		if (take((char *)&p + places[i].off, places[i].var, v ? v : places[i].def, err) < 0)
 			return -1;
 	}
-	derive(&p);
+	if (derive(&p, err) < 0)
+		return -1;
 	*ret = p;
 	return 0;
 }

@@ -53,9 +53,9 @@ static void write_owner(int fd)
 	char text[64];
 	int n = snprintf(text, sizeof(text), MARK "%ld\n", (long)getpid());
 
-	/* only for messages: whether we live is told by the lock */
-	if (ftruncate(fd, 0) == 0 && n > 0 && pwrite(fd, text, (size_t)n, 0) < 0)
-		(void)ftruncate(fd, 0);
+	/* The number is only for messages, whether we live is told by the lock: failing here costs nothing. */
+	if (n <= 0 || ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) < 0)
+		return;
 }
 
 static void read_owner(int fd, char *ret, size_t size)
