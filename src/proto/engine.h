@@ -72,13 +72,20 @@ struct sk_task {
 
 	/* the engine's own */
 	struct sk_task_priv {
+		uint64_t budget_ms;		/* deadline_ms counted from submission */
 		uint32_t itt, cmd_sn, index;
 		uint8_t state;
+		bool expired;			/* deadline_ms has passed */
+		uint32_t pins;			/* pieces of its data in the out queue */
 		uint32_t exp_data_sn, exp_r2t_sn;
-		uint32_t data_off;		/* next expected Data-In offset */
+		uint32_t data_off;		/* next expected Data-In offset; next expected R2T offset */
 		uint32_t unsol_off, unsol_left;	/* unsolicited data still to send */
-		uint32_t n_r2t;
-		struct sk_task *next, *prev;	/* the list it is in */
+		uint32_t unsol_sn;
+		uint32_t n_r2t, r2t_first, r2t_last;	/* R2Ts being answered, oldest first */
+		uint32_t iov_i, iov_base;	/* a place in iov found last: element and its offset in the data */
+		struct {
+			struct sk_task *next, *prev;
+		} link[3];
 	} x;
 };
 
@@ -116,6 +123,8 @@ struct sk_engine_cfg {
 	uint32_t max_tasks;		/* 1..4096: SCSI tasks at once; the record's cmds_max */
 	uint32_t stage_bytes;		/* staging buffer; 0 = 256 KiB (perf.md) */
 	bool fast_abort;		/* stop answering R2Ts of affected tasks after a TMF */
+	/* how long a step of the escalation may take before the next one, ms; 0 = 15000, 30000, 30000 */
+	uint32_t abort_ms, lu_reset_ms, tgt_reset_ms;
 };
 
 struct sk_engine_stats {
@@ -157,14 +166,19 @@ int sk_engine_logout(struct sk_engine *e, struct sk_err *err);
  * *lost is set when escalation ended at "drop the connection" (session recovery). */
 uint64_t sk_engine_timers(struct sk_engine *e, uint64_t now_ms, bool *lost);
 
+/* (While halted no deadline runs; after a resume each unfinished task has its whole time again, counted from the first
+ * sk_engine_timers. Tasks whose deadline had passed before end with SK_END_TIMEOUT at the resume.) */
+
 /** sk_engine_resume - a new connection after a relogin: new parameters, every unfinished task is sent again from
  * its beginning with a new CmdSN, in the order of submission (RFC 7143, 7.5 at ErrorRecoveryLevel 0). */
 int sk_engine_resume(struct sk_engine *e, const struct sk_params *params, struct sk_err *err);
-/** sk_engine_halt - the connection is lost: nothing is sent or received until sk_engine_resume; tasks wait. */
+/** sk_engine_halt - the connection is lost: nothing is sent or received until sk_engine_resume; tasks wait. TMFs
+ * without an answer are told as SK_EV_TMF with code 255. No receive or send may be under way in the driver. */
 void sk_engine_halt(struct sk_engine *e);
-/** sk_engine_drop - finish every task with SK_END_LOST (replacement_timeout, logout) */
+/** sk_engine_drop - finish every task with SK_END_LOST (replacement_timeout, logout); halts first */
 void sk_engine_drop(struct sk_engine *e);
 
+bool sk_engine_halted(const struct sk_engine *e);
 uint32_t sk_engine_inflight(const struct sk_engine *e);	/* submitted and not done */
 const struct sk_engine_stats *sk_engine_stats(const struct sk_engine *e);
 const struct sk_params *sk_engine_params(const struct sk_engine *e);
