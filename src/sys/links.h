@@ -20,7 +20,8 @@ int sk_link_name(const char *addr, int port, const char *target, uint64_t lun, c
 /**
  * sk_link_make - <devdir>/disk/by-path/@name -> @node
  * @node: the device node, absolute; the link is relative when it lies below @devdir.
- * Replaces a link (atomically); SK_EEXIST when a link to another existing device or something that is no link is there.
+ * Replaces a link (atomically), as udev does the newest wins; but SK_EEXIST when it leads to an existing device that no
+ * user session can have (a disk of the kernel's), or when something that is no link is there.
  */
 int sk_link_make(const char *devdir, const char *name, const char *node, struct sk_err *err);
 
