@@ -169,7 +169,7 @@ static bool add(struct sk_names *r, size_t *cap, const char *name)
 	return true;
 }
 
-void sk_names_read(int dir, const char *path, bool (*want)(const char *name), struct sk_names *ret)
+void sk_attr_names(int dir, const char *path, bool (*want)(const char *name), struct sk_names *ret)
 {
 	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -192,7 +192,7 @@ void sk_names_read(int dir, const char *path, bool (*want)(const char *name), st
 		qsort(ret->name, ret->n, sizeof(*ret->name), by_bytes);
 }
 
-void sk_names_free(struct sk_names *n)
+void sk_attr_names_free(struct sk_names *n)
 {
 	free(n->name);
 	*n = (struct sk_names){ 0 };

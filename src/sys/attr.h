@@ -34,11 +34,11 @@ struct sk_names {
 	size_t n;
 };
 
-/** sk_names_read - the names that @want (may be NULL) accepts; a directory that cannot be read has none.
- * Names of 64 bytes and more are passed over. Release with sk_names_free. */
-void sk_names_read(int dir, const char *path, bool (*want)(const char *name), struct sk_names *ret);
-void sk_names_free(struct sk_names *n);
-#define SK_NAMES __attribute__((cleanup(sk_names_free)))
+/** sk_attr_names - the names that @want (may be NULL) accepts; a directory that cannot be read has none.
+ * Names of 64 bytes and more are passed over. Release with sk_attr_names_free. */
+void sk_attr_names(int dir, const char *path, bool (*want)(const char *name), struct sk_names *ret);
+void sk_attr_names_free(struct sk_names *n);
+#define SK_NAMES __attribute__((cleanup(sk_attr_names_free)))
 
 /** sk_name_number - @name is @prefix and a decimal number up to @max */
 bool sk_name_number(const char *name, const char *prefix, uint64_t max, uint64_t *ret);

@@ -251,7 +251,7 @@ int sk_loopdev_find(const char *file, char *ret_node, size_t n, struct sk_err *e
 
 	if (stat(file, &st) < 0)
 		return sk_fail_sys(err, errno, "stat %s", file);
-	sk_names_read(AT_FDCWD, "/sys/block", is_loop, &names);
+	sk_attr_names(AT_FDCWD, "/sys/block", is_loop, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		struct loop_info64 info = { 0 };
 		SK_FD int dev = -1;

@@ -52,12 +52,12 @@ static void find_disk(int root, const char *dir, char *ret, size_t n)
 	SK_NAMES struct sk_names names = { 0 };
 
 	snprintf(path, sizeof(path), "%s/block", dir);
-	sk_names_read(root, path, NULL, &names);
+	sk_attr_names(root, path, NULL, &names);
 	if (names.n) {
 		snprintf(ret, n, "%.31s", names.name[0]);
 		return;
 	}
-	sk_names_read(root, dir, is_old_block_link, &names);
+	sk_attr_names(root, dir, is_old_block_link, &names);
 	if (names.n)
 		snprintf(ret, n, "%.31s", names.name[0] + 6);
 }
@@ -110,12 +110,12 @@ int sk_sys_luns(const struct sk_places *p, const struct sk_sys_session *s, sk_sy
 	if (root < 0)
 		return 0;
 	snprintf(device, sizeof(device), "class/iscsi_session/session%u/device", s->sid);
-	sk_names_read(root, device, is_target, &targets);
+	sk_attr_names(root, device, is_target, &targets);
 	for (size_t t = 0; t < targets.n; t++) {
 		SK_NAMES struct sk_names luns = { 0 };
 
 		snprintf(target, sizeof(target), "%s/%s", device, targets.name[t]);
-		sk_names_read(root, target, is_lun, &luns);
+		sk_attr_names(root, target, is_lun, &luns);
 		for (size_t i = 0; i < luns.n; i++) {
 			struct sk_sys_lun l = { 0 };
 

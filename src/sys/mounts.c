@@ -82,7 +82,7 @@ static void find_devs(struct look *l, dev_t disk)
 	link[got] = '\0';
 	base = strrchr(link, '/');
 	snprintf(l->name[0], sizeof(l->name[0]), "%.31s", base ? base + 1 : link);
-	sk_names_read(l->sys, dir, NULL, &names);
+	sk_attr_names(l->sys, dir, NULL, &names);
 	for (size_t i = 0; i < names.n && l->n < MAX_DEVS; i++) {
 		snprintf(path, sizeof(path), "%s/%s/partition", dir, names.name[i]);
 		if (faccessat(l->sys, path, F_OK, 0) < 0)
@@ -102,7 +102,7 @@ static void look_at_holders(struct look *l)
 		SK_NAMES struct sk_names names = { 0 };
 
 		snprintf(path, sizeof(path), "dev/block/%u:%u/holders", major(l->dev[i]), minor(l->dev[i]));
-		sk_names_read(l->sys, path, NULL, &names);
+		sk_attr_names(l->sys, path, NULL, &names);
 		for (size_t k = 0; k < names.n; k++)
 			say(l, "%s held by %s", l->name[i], names.name[k]);
 	}
@@ -211,7 +211,7 @@ static void look_at_openers(struct look *l, const struct sk_names *pids)
 		if (strtoul(pids->name[i], NULL, 10) == (unsigned long)getpid())
 			continue;
 		snprintf(dir, sizeof(dir), "%s/%s/fd", l->proc, pids->name[i]);
-		sk_names_read(AT_FDCWD, dir, NULL, &fds);
+		sk_attr_names(AT_FDCWD, dir, NULL, &fds);
 		for (size_t k = 0; k < fds.n; k++) {
 			snprintf(path, sizeof(path), "%s/%s", dir, fds.name[k]);
 			if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode) || !is_among(l, st.st_rdev))
@@ -255,7 +255,7 @@ int sk_device_users(const char *node, const char *sysfs, const char *proc, unsig
 	if (sys < 0)
 		return sk_fail_sys(err, errno, "open %s", sysfs);
 	*l = (struct look){ .proc = proc, .sys = sys, .spaces = spaces, .out = ret };
-	sk_names_read(AT_FDCWD, proc, is_pid, &pids);
+	sk_attr_names(AT_FDCWD, proc, is_pid, &pids);
 	find_devs(l, st.st_rdev);
 	look_at_mounts(l, &pids);
 	look_at_swaps(l);

@@ -127,9 +127,9 @@ int sk_sys_sessions(const struct sk_places *p, enum sk_sys_depth depth, sk_sys_v
 	int count = 0;
 
 	if (kernel >= 0)
-		sk_names_read(kernel, "class/iscsi_session", is_session, &k);
+		sk_attr_names(kernel, "class/iscsi_session", is_session, &k);
 	if (user >= 0)
-		sk_names_read(user, "class/iscsi_session", is_session, &u);
+		sk_attr_names(user, "class/iscsi_session", is_session, &u);
 	while (ik < k.n || iu < u.n) {
 		bool from_user = ik == k.n || (iu < u.n && strcmp(u.name[iu], k.name[ik]) < 0);
 		const char *name = from_user ? u.name[iu++] : k.name[ik++];

@@ -156,7 +156,7 @@ int sk_tree_lun_size(const char *rundir, uint32_t sid, uint64_t lun, uint64_t bl
 
 	if (dir < 0)
 		return -1;
-	sk_names_read(dir, "block", NULL, &disks);
+	sk_attr_names(dir, "block", NULL, &disks);
 	return put_size(dir, disks.n ? disks.name[0] : "", blocks, block_size, err);
 }
 
@@ -175,7 +175,7 @@ int sk_tree_lun_states(const char *rundir, uint32_t sid, const char *state, stru
 
 	if (target < 0)
 		return -1;
-	sk_names_read(target, ".", NULL, &luns);
+	sk_attr_names(target, ".", NULL, &luns);
 	for (size_t i = 0; i < luns.n; i++) {
 		snprintf(path, sizeof(path), "%s/state", luns.name[i]);
 		if (sk_attr_write(target, path, state, 0644, err) < 0)
