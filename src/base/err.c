@@ -53,6 +53,7 @@ static enum sk_code code_of_errno(int sys)
 	}
 }
 
+__attribute__((format(printf, 4, 0)))
 static void fill(struct sk_err *err, enum sk_code code, int sys, const char *fmt, va_list ap)
 {
 	err->code = code;
