@@ -17,6 +17,7 @@
 
 #define TRIES 64		/* how often another process may be faster */
 #define LOOP_MAJOR 7
+#define BACKING_MAX 1024
 #define DETACH_WAIT_US 20000
 #define DETACH_TRIES 25		/* half a second for a prober that looks at a changed device */
 
@@ -191,14 +192,23 @@ bool sk_loopdev_busy(const char *node)
 	return dev < 0 && errno == EBUSY;
 }
 
-static bool is_over(const char *file, const struct loop_info64 *info)
+/* Is the device over @file? By name first: that asks no one, and the file's server may be dead or stuck. @st: the file's,
+ * NULL if it could not be asked */
+static bool is_over(const char *name, const char *file, const struct loop_info64 *info, const struct stat *st)
 {
-	struct stat st;
+	char path[96], backing[BACKING_MAX];
 
-	if (stat(file, &st) == 0)
-		return info->lo_device == st.st_dev && info->lo_inode == st.st_ino;
-	/* the file cannot be asked any more (its server is gone): the name, as far as it was kept */
-	return strncmp((const char *)info->lo_file_name, file, sizeof(info->lo_file_name) - 1) == 0;
+	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", name);
+	if (sk_attr_read(AT_FDCWD, path, backing, sizeof(backing)) && strcmp(backing, file) == 0)
+		return true;
+	return st && info->lo_device == st->st_dev && info->lo_inode == st->st_ino;
+}
+
+static const char *base_of(const char *node)
+{
+	const char *slash = strrchr(node, '/');
+
+	return slash ? slash + 1 : node;
 }
 
 /* Clearing a device that others have open only marks it: it goes at the last close. */
@@ -224,16 +234,35 @@ int sk_loopdev_detach(const char *node, const char *file, bool force, struct sk_
 {
 	SK_FD int dev = open(node, O_RDONLY | O_CLOEXEC);
 	struct loop_info64 info = { 0 };
+	struct stat st;
 
 	if (dev < 0)
 		return errno == ENOENT || errno == ENXIO ? 0 : sk_fail_sys(err, errno, "open %s", node);
-	if (ioctl(dev, LOOP_GET_STATUS64, &info) < 0)
-		return errno == ENXIO ? 0 : sk_fail_sys(err, errno, "status of %s", node);
-	if (file && !is_over(file, &info))
+	if (ioctl(dev, LOOP_GET_STATUS64, &info) < 0 && errno != EOVERFLOW) {
+		if (errno == ENXIO)
+			return 0;
+		/* the backing file's server does not answer: the name has to do */
+		info = (struct loop_info64){ 0 };
+	}
+	if (file && !is_over(base_of(node), file, &info, NULL) &&
+	    !(stat(file, &st) == 0 && is_over(base_of(node), file, &info, &st)))
 		return 0;
 	if (!force && sk_loopdev_busy(node))
 		return sk_fail(err, SK_EBUSY, "%s is in use", node);
 	return clear(&dev, node, force, err);
+}
+
+int sk_loopdev_release(struct sk_loopdev *d, const char *file, bool force, struct sk_err *err)
+{
+	if (d->number < 0)
+		return 0;
+	if (!force && sk_loopdev_busy(d->node))
+		return sk_fail(err, SK_EBUSY, "%s is in use", d->node);
+	sk_fd_close(&d->fd);
+	if (sk_loopdev_detach(d->node, file, force, err) < 0)
+		return -1;
+	d->number = -1;
+	return 0;
 }
 
 static bool is_loop(const char *name)
@@ -247,10 +276,9 @@ int sk_loopdev_find(const char *file, char *ret_node, size_t n, struct sk_err *e
 {
 	SK_NAMES struct sk_names names = { 0 };
 	struct stat st;
+	bool known = stat(file, &st) == 0;
 	char path[128];
 
-	if (stat(file, &st) < 0)
-		return sk_fail_sys(err, errno, "stat %s", file);
 	sk_attr_names(AT_FDCWD, "/sys/block", is_loop, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		struct loop_info64 info = { 0 };
@@ -261,9 +289,9 @@ int sk_loopdev_find(const char *file, char *ret_node, size_t n, struct sk_err *e
 			continue;
 		snprintf(path, sizeof(path), "/dev/%s", names.name[i]);
 		dev = open(path, O_RDONLY | O_CLOEXEC);
-		if (dev < 0 || ioctl(dev, LOOP_GET_STATUS64, &info) < 0)
-			continue;
-		if (info.lo_device == st.st_dev && info.lo_inode == st.st_ino) {
+		if (dev >= 0 && ioctl(dev, LOOP_GET_STATUS64, &info) < 0)
+			info = (struct loop_info64){ 0 };
+		if (is_over(names.name[i], file, &info, known ? &st : NULL)) {
 			snprintf(ret_node, n, "%s", path);
 			return 0;
 		}

@@ -49,7 +49,12 @@ bool sk_loopdev_busy(const char *node);
  */
 int sk_loopdev_detach(const char *node, const char *file, bool force, struct sk_err *err);
 
-/** sk_loopdev_find - the node of a device over @file (device and inode are compared); SK_ENOENT if there is none */
+/** sk_loopdev_release - detach a device this process attached, closing d->fd in between: an autoclear device is in use
+ * as long as that is open. As sk_loopdev_detach; when it is in use and not forced nothing has changed. */
+int sk_loopdev_release(struct sk_loopdev *d, const char *file, bool force, struct sk_err *err);
+
+/** sk_loopdev_find - the node of a device over @file, by the name under which it was attached (also when its server is
+ * gone) or by the file itself; SK_ENOENT if there is none */
 int sk_loopdev_find(const char *file, char *ret_node, size_t n, struct sk_err *err);
 
 #endif

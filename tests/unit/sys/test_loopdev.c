@@ -119,6 +119,12 @@ static void autoclear_goes_with_its_descriptor(void **st)
 		fail_msg("%s", err.msg);
 	assert_true(d.fd >= 0);
 	assert_int_equal(sk_loopdev_find(file, node, sizeof(node), &err), 0);
+	assert_int_equal(sk_loopdev_release(&d, file, false, &err), 0);
+	assert_int_equal(d.fd, -1);
+	assert_int_equal(sk_loopdev_find(file, node, sizeof(node), &err), -1);
+
+	if (sk_loopdev_attach(&cfg, &d, &err) < 0)		/* the process just ends */
+		fail_msg("%s", err.msg);
 	close(d.fd);
 	for (int i = 0; i < 100 && sk_loopdev_find(file, node, sizeof(node), &err) == 0; i++)
 		usleep(10000);
