@@ -365,7 +365,7 @@ static const struct edge {
 	{ IN(CONNECT),		SK_SM_DOWN,		FAIL | IN(CONNECT),	do_connect_failed,  "T2" },
 	{ IN(LOGIN),		SK_SM_LOGIN_DONE,	IN(ATTACH),		do_login_done,	    "T5" },
 	{ IN(LOGIN),		SK_SM_REDIRECT,		FAIL | IN(RESOLVE),	do_redirect,	    "T7" },
-	{ IN(LOGIN),		SK_SM_REFUSED,		FAIL,			do_refused,	    "T7" },
+	{ IN(RESOLVE) | IN(LOGIN), SK_SM_REFUSED,	FAIL,			do_refused,	    "T7" },
 	{ IN(LOGIN) | IN(ATTACH), SK_SM_DOWN,		FAIL,			do_lost_in_login,   "T7" },
 	{ TRYING,		SK_SM_TIMEOUT,		FAIL | TRYING,		do_attempt_timeout, "T2 T7" },
 	{ IN(ATTACH),		SK_SM_HANDOFF_FAILED,	FAIL,			do_handoff_failed,  "" },

@@ -31,6 +31,7 @@ struct sk_xsess_cfg {
 	const struct sk_record *node;	/* lent: the transport copies what it needs */
 	const char *initiator;		/* name in force for this session */
 	const char *iface;
+	const char *tag;		/* one short line kept with the session for whoever adopts it; NULL = none */
 };
 
 enum sk_xsess_health {	/* what the data path says of itself */
@@ -51,6 +52,13 @@ struct sk_transport_events {	/* After open(): exactly one up, or one down. After
 	void (*ended)(void *ctx, const struct sk_err *why);	/* answer to end(): logged out, disks gone; why NULL = clean */
 };
 
+/** Counters of the data path, or why there are none. @stats is lent: names and numbers. */
+struct sk_stat {
+	const char *name;
+	uint64_t value;
+};
+typedef void sk_stats_fn(void *ctx, const struct sk_stat *stats, unsigned n, const struct sk_err *err);
+
 struct sk_transport_ops {
 	const char *name;
 	struct sk_xsess *(*create)(struct sk_transport *t, const struct sk_xsess_cfg *cfg,
@@ -70,6 +78,9 @@ struct sk_transport_ops {
 		     void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
 		     const struct sk_transport_events *ev, void *ctx, struct sk_err *err);
 	void (*bind)(struct sk_xsess *x, void *event_ctx);	/* after adopt: where its events go */
+	const char *(*tag)(const struct sk_xsess *x);		/* as given to create, also after adopt; "" = none */
+	const char *(*initiator)(const struct sk_xsess *x);
+	int (*stats)(struct sk_xsess *x, sk_stats_fn *fn, void *ctx, struct sk_err *err);
 };
 
 struct sk_transport {

@@ -122,6 +122,7 @@ static void adopt_one(struct sk_transport *t, uint32_t sid,
 	x->found = found;
 	x->found_ctx = ctx;
 	x->node = sk_udir_record(t->places, sid, &err);
+	sk_udir_about(t->places, sid, x->initiator, sizeof(x->initiator), x->tag, sizeof(x->tag));
 	json_object_object_add(p, "version", json_object_new_int(1));
 	if (x->node && sk_user_connect_ctl(x, HELLO_MS / 2, &err) == 0 &&
 	    sk_ctl_call(x->ctl, "hello", sk_give(p), -1, HELLO_MS, hello_answer, x, &err) == 0)

@@ -146,7 +146,39 @@ static int write_file(const char *path, struct sk_span text, struct sk_err *err)
 	return 0;
 }
 
-int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_record *node, struct sk_err *err)
+static int write_about(const struct sk_places *p, uint32_t sid, const char *initiator, const char *tag, struct sk_err *err)
+{
+	char path[400], text[400];
+	int n = snprintf(text, sizeof(text), "%s\n%s\n", initiator, tag);
+
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return sk_fail(err, SK_EINVAL, "initiator name too long");
+	if (sk_udir_path(p, sid, "about", path, sizeof(path), err) < 0)
+		return -1;
+	return write_file(path, sk_span(text, (size_t)n), err);
+}
+
+void sk_udir_about(const struct sk_places *p, uint32_t sid, char *initiator, size_t ni, char *tag, size_t nt)
+{
+	char path[400], text[400] = "";
+	const char *second;
+	size_t first;
+	SK_FD int fd = -1;
+
+	*initiator = *tag = '\0';
+	if (sk_udir_path(p, sid, "about", path, sizeof(path), NULL) < 0)
+		return;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return;
+	first = strcspn(text, "\n");
+	second = text + first + (text[first] != '\0');
+	snprintf(initiator, ni, "%.*s", (int)first, text);
+	snprintf(tag, nt, "%.*s", (int)strcspn(second, "\n"), second);
+}
+
+int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_record *node, const char *initiator,
+		   const char *tag, struct sk_err *err)
 {
 	char dir[400], path[400], tmp[400];
 	struct sk_buf text = { 0 };
@@ -166,7 +198,7 @@ int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_reco
 		got = sk_fail_sys(err, errno, "replace %s", path);
 	if (got < 0)
 		unlink(tmp);
-	return got;
+	return got < 0 ? got : write_about(p, sid, initiator, tag, err);
 }
 
 struct sk_record *sk_udir_record(const struct sk_places *p, uint32_t sid, struct sk_err *err)
@@ -242,7 +274,7 @@ static bool sweep_lun(void *ctx, const struct sk_sys_lun *l)
 
 void sk_udir_sweep(const struct sk_places *p, uint32_t sid)
 {
-	static const char *const files[] = { "ctl", "lock", "record", "record.new" };
+	static const char *const files[] = { "ctl", "lock", "record", "record.new", "about" };
 	struct sk_sys_session s = { 0 };
 	struct sweep w = { p, &s };
 	struct sk_err err = { 0 };

@@ -18,8 +18,13 @@ int sk_udir_next_sid(const struct sk_places *p, uint32_t *ret, struct sk_err *er
 /** sk_udir_path - "<rundir>/session/<sid>/<name>", or the directory itself when @name is NULL */
 int sk_udir_path(const struct sk_places *p, uint32_t sid, const char *name, char *ret, size_t n, struct sk_err *err);
 
-/** sk_udir_create - the session's directory with its record (0600: it may hold secrets) */
-int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_record *node, struct sk_err *err);
+/** sk_udir_create - the session's directory with its record (0600: it may hold secrets), and two lines for who adopts it:
+ * the initiator name in force and @tag */
+int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_record *node, const char *initiator,
+		   const char *tag, struct sk_err *err);
+
+/** sk_udir_about - those two lines back; empty when they are missing */
+void sk_udir_about(const struct sk_places *p, uint32_t sid, char *initiator, size_t ni, char *tag, size_t nt);
 
 /** sk_udir_record - read the record back; NULL with SK_ENOENT or SK_EDB */
 struct sk_record *sk_udir_record(const struct sk_places *p, uint32_t sid, struct sk_err *err);

@@ -20,7 +20,7 @@ struct sk_xsess {
 	void *ctx;
 	uint32_t sid;			/* 0 until the first handoff */
 	struct sk_record *node;
-	char initiator[224], iface[80];
+	char initiator[224], iface[80], tag[64];
 	struct sk_wire *wire;
 	struct sk_ctl *ctl;
 	struct sk_timer *later;		/* ended() must not come from inside end() */

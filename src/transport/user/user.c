@@ -97,6 +97,7 @@ static struct sk_xsess *user_create(struct sk_transport *t, const struct sk_xses
 	x->scan_by_hand = scan && !strcmp(scan, "manual");
 	snprintf(x->initiator, sizeof(x->initiator), "%s", cfg->initiator);
 	snprintf(x->iface, sizeof(x->iface), "%s", cfg->iface);
+	snprintf(x->tag, sizeof(x->tag), "%s", cfg->tag ? cfg->tag : "");
 	x->node = sk_record_copy(cfg->node, err);
 	if (x->node)
 		return x;
@@ -120,6 +121,16 @@ void sk_user_free(struct sk_xsess *x)
 static uint32_t user_sid(const struct sk_xsess *x)
 {
 	return x->sid;
+}
+
+static const char *user_tag(const struct sk_xsess *x)
+{
+	return x->tag;
+}
+
+static const char *user_initiator(const struct sk_xsess *x)
+{
+	return x->initiator;
 }
 
 static void user_bind(struct sk_xsess *x, void *event_ctx)
@@ -266,7 +277,7 @@ static int start_process(struct sk_xsess *x, struct sk_err *err)
 		return sk_fail(err, SK_EINVAL, "the path of iscsi-session is too long");
 	if (!x->sid && sk_udir_next_sid(p, &x->sid, err) < 0)
 		return -1;
-	if (sk_udir_create(p, x->sid, x->node, err) < 0)
+	if (sk_udir_create(p, x->sid, x->node, x->initiator, x->tag, err) < 0)
 		return sk_in(err, "session %u", x->sid);
 	snprintf(sid, sizeof(sid), "%u", x->sid);
 	argv[n++] = prog;
@@ -435,6 +446,45 @@ static int user_end(struct sk_xsess *x, bool force, struct sk_err *err)
 	return sk_ctl_call(x->ctl, "end", p, -1, (uint32_t)limit * 1000 + END_GRACE_MS, end_answer, x, err);
 }
 
+struct stats_ask {
+	sk_stats_fn *fn;
+	void *ctx;
+};
+
+#define STATS_MAX 64
+
+static void stats_answer(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	struct stats_ask a = *(struct stats_ask *)ctx;
+	struct sk_stat stats[STATS_MAX];
+	unsigned n = 0;
+
+	free(ctx);
+	if (result) {
+		json_object_object_foreach(result, name, value) {
+			if (n < STATS_MAX && json_object_is_type(value, json_type_int))
+				stats[n++] = (struct sk_stat){ name, json_object_get_uint64(value) };
+		}
+	}
+	a.fn(a.ctx, stats, n, err);
+}
+
+static int user_stats(struct sk_xsess *x, sk_stats_fn *fn, void *ctx, struct sk_err *err)
+{
+	struct stats_ask *a;
+
+	if (!x->attached || !x->ctl)
+		return sk_fail(err, SK_ENOTCONN, "the session has no data path");
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return sk_fail(err, SK_ENOMEM, "no memory");
+	*a = (struct stats_ask){ fn, ctx };
+	if (sk_ctl_call(x->ctl, "stats", NULL, -1, ANSWER_MS, stats_answer, a, err) == 0)
+		return 0;
+	free(a);
+	return -1;
+}
+
 /* ------------------------------------------------------------------------------------------------------------ transport */
 
 struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk_places *places,
@@ -444,6 +494,7 @@ struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk
 		.name = "user", .create = user_create, .sid = user_sid, .open = user_open, .send = user_send,
 		.handoff = user_handoff, .halt = user_halt, .rescan = user_rescan, .end = user_end,
 		.forget = sk_user_free, .adopt = sk_user_adopt, .bind = user_bind,
+		.tag = user_tag, .initiator = user_initiator, .stats = user_stats,
 	};
 	struct user *u = calloc(1, sizeof(*u));
 
