@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/mem.h"
+#include "record/node.h"
 #include "transport/user/form.h"
 #include "transport/user/inner.h"
 
@@ -32,22 +32,23 @@ static void put_local(struct json_object *o, int fd)
 	put_str(o, "local_address", text);
 }
 
+static int64_t seconds(int64_t ms)
+{
+	return ms < 0 ? -1 : (ms + 999) / 1000;
+}
+
 static struct json_object *timers(const struct sk_record *r)
 {
-	static const struct {
-		const char *name, *key;
-	} rows[] = {
-		{ "replacement", "node.session.timeo.replacement_timeout" },
-		{ "noop_interval", "node.conn[0].timeo.noop_out_interval" },
-		{ "noop_timeout", "node.conn[0].timeo.noop_out_timeout" },
-		{ "abort", "node.session.err_timeo.abort_timeout" },
-		{ "lu_reset", "node.session.err_timeo.lu_reset_timeout" },
-		{ "tgt_reset", "node.session.err_timeo.tgt_reset_timeout" },
-	};
 	struct json_object *o = json_object_new_object();
+	struct sk_node_timers t;
 
-	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++)
-		put_int(o, rows[i].name, sk_record_int(r, rows[i].key));
+	sk_node_timers_of(r, &t);
+	put_int(o, "replacement", seconds(t.replacement_ms));
+	put_int(o, "noop_interval", seconds(t.noop_interval_ms));
+	put_int(o, "noop_timeout", seconds(t.noop_timeout_ms));
+	put_int(o, "abort", seconds(t.abort_ms));
+	put_int(o, "lu_reset", seconds(t.lu_reset_ms));
+	put_int(o, "tgt_reset", seconds(t.tgt_reset_ms));
 	return o;
 }
 
@@ -69,10 +70,12 @@ struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct
 {
 	struct json_object *o = sk_user_reattach_params(p, current, fd);
 	const struct sk_record *r = x->node;
+	struct sk_node_limits limits;
 	const char *transport = sk_record_get(r, "iface.transport_name");
 
 	if (!o)
 		return NULL;
+	sk_node_limits_of(r, &limits);
 	put_str(o, "target", sk_record_get(r, "node.name"));
 	put_str(o, "initiator", x->initiator);
 	put_str(o, "iface", x->iface);
@@ -82,11 +85,11 @@ struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct
 	put_str(o, "persistent_address", sk_record_get(r, "node.conn[0].address"));
 	put_int(o, "persistent_port", sk_record_int(r, "node.conn[0].port"));
 	put_int(o, "tpgt", p->tpgt >= 0 ? p->tpgt : sk_record_int(r, "node.tpgt"));
-	put_int(o, "cmds_max", sk_record_int(r, "node.session.cmds_max"));
-	put_int(o, "queue_depth", sk_record_int(r, "node.session.queue_depth"));
+	put_int(o, "cmds_max", limits.cmds_max);
+	put_int(o, "queue_depth", limits.queue_depth);
 	json_object_object_add(o, "timers", timers(r));
 	json_object_object_add(o, "scan", json_object_new_boolean(!x->scan_by_hand));
-	json_object_object_add(o, "fast_abort", json_object_new_boolean(sk_record_bool(r, "node.session.iscsi.FastAbort")));
+	json_object_object_add(o, "fast_abort", json_object_new_boolean(limits.fast_abort));
 	json_object_object_add(o, "read_only", json_object_new_boolean(false));
 	return o;
 }

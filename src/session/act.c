@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "session/inner.h"
+
+/** What the machine asks for is done here. Each may post an event; those wait until the acts of this step are through. */
+
+static const struct sk_transport_ops *ops(const struct sk_session *s)
+{
+	return s->all->cfg.transport->ops;
+}
+
+const struct sockaddr_storage *sk_session_addr(const struct sk_session *s)
+{
+	return &s->addrs.a[s->m.addr < s->addrs.n ? s->m.addr : 0];
+}
+
+static void do_halt(struct sk_session *s)
+{
+	sk_job_cancel(s->resolving);
+	s->resolving = NULL;
+	sk_talk_end(s);
+	ops(s)->halt(s->x);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ resolving */
+
+static void resolved(struct sk_session *s, const struct sk_addrs *addrs)
+{
+	struct sk_err err = { 0 };
+
+	s->addrs = *addrs;
+	for (unsigned i = 0; s->m.redirected && i < addrs->n; i++) {
+		if (sk_policy_redirect_ok(&s->from, &addrs->a[i], &err) == 0)
+			continue;
+		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_REFUSED, .cause = SK_CAUSE_REDIRECTS, .why = &err });
+		return;
+	}
+	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVED, .n_addrs = addrs->n });
+}
+
+static void on_resolved(void *ctx, const struct sk_addrs *addrs, const struct sk_err *err)
+{
+	struct sk_session *s = ctx;
+
+	s->resolving = NULL;
+	if (!err && addrs->n)
+		resolved(s, addrs);
+	else if (s->good.n && !s->m.redirected)		/* DNS is away: the addresses that worked last (P27) */
+		resolved(s, &s->good);
+	else
+		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVE_FAILED, .why = err });
+}
+
+static void do_resolve(struct sk_session *s)
+{
+	const char *host = s->m.redirected ? s->redirect.host : s->host;
+	uint16_t port = s->m.redirected ? s->redirect.port : s->port;
+	struct sk_err err = { 0 };
+
+	if (!s->m.redirected && s->good.n && s->m.attempts % 3 != 0) {
+		resolved(s, &s->good);	/* a name that moved is found at every third attempt */
+		return;
+	}
+	s->resolving = sk_loop_resolve(s->all->cfg.loop, host, port, on_resolved, s, &err);
+	if (!s->resolving)
+		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVE_FAILED, .why = &err });
+}
+
+/* ----------------------------------------------------------------------------------------------------- connect, hand over */
+
+static void set_current(struct sk_session *s)
+{
+	const struct sockaddr_storage *a = sk_session_addr(s);
+	socklen_t n = a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	char host[200] = "";
+
+	(void)getnameinfo((const struct sockaddr *)a, n, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
+	snprintf(s->current.host, sizeof(s->current.host), "%s", host);
+	s->current.port = s->m.redirected ? s->redirect.port : s->port;
+}
+
+static void do_connect(struct sk_session *s)
+{
+	struct sk_err err = { 0 };
+
+	set_current(s);
+	if (ops(s)->open(s->x, sk_session_addr(s), &err) < 0)
+		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_DOWN, .why = &err });
+}
+
+static void do_handoff(struct sk_session *s)
+{
+	struct sk_params params = *sk_login_result(s->login);
+	struct sk_err err = { 0 };
+
+	sk_talk_end(s);
+	if (ops(s)->handoff(s->x, &params, &s->current, &err) < 0)
+		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_HANDOFF_FAILED, .why = &err });
+}
+
+static void do_up(struct sk_session *s)
+{
+	s->health = SK_HEALTH_LOGGED_IN;
+	if (!s->m.redirected)
+		s->good = s->addrs;
+	s->logged_cause = SK_CAUSE_NONE;
+	sk_say_up(s);
+	sk_session_answer(s, SK_RES_SUCCESS, true);
+}
+
+static void do_end(struct sk_session *s)
+{
+	struct sk_err err = { 0 };
+
+	sk_talk_end(s);
+	if (ops(s)->end(s->x, s->m.force, &err) < 0)
+		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_END_REFUSED, .why = &err });
+}
+
+/* -------------------------------------------------------------------------------------------------------------- telling */
+
+void sk_session_answer(struct sk_session *s, enum sk_result code, bool only_login)
+{
+	struct waiter **at = &s->waiters;
+
+	while (*at) {
+		struct waiter *w = *at;
+		struct sk_outcome o = { .code = code, .why = code ? &s->m.err : NULL, .s = s, .existing = w->existing,
+					.scan = !only_login && s->m.scan_err.code ? &s->m.scan_err : NULL };
+
+		if (only_login && !w->login_only) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		w->done(w->ctx, &o);
+		free(w);
+	}
+}
+
+static void do_attempt_failed(struct sk_session *s)
+{
+	uint64_t now = sk_loop_now(s->all->cfg.loop);
+	struct sk_step step = { .kind = SK_STEP_ATTEMPT, .attempt = s->m.attempts, .why = &s->m.err };
+
+	sk_say_failed(s);
+	snprintf(step.portal, sizeof(step.portal), "%s,%u", s->m.redirected ? s->redirect.host : s->host,
+		 s->m.redirected ? s->redirect.port : s->port);
+	if (s->m.next_attempt > now)
+		step.retry_ms = (uint32_t)(s->m.next_attempt - now);
+	for (const struct waiter *w = s->waiters; w; w = w->next)
+		if (w->step)
+			w->step(w->ctx, &step);
+}
+
+static void do_lost(struct sk_session *s)
+{
+	if (s->health == SK_HEALTH_LOGGED_IN)
+		s->health = SK_HEALTH_FAILED;
+	sk_say_lost(s);
+	if (s->rescan.done) {
+		struct asker a = s->rescan;
+		struct sk_outcome o = { .code = SK_RES_SESSION_NOT_CONNECTED, .why = &s->m.err, .s = s };
+
+		s->rescan = (struct asker){ NULL, NULL };
+		a.done(a.ctx, &o);
+	}
+}
+
+static void do_answer(struct sk_session *s)
+{
+	sk_session_answer(s, s->m.result, false);
+}
+
+static void do_logout_answer(struct sk_session *s)
+{
+	struct asker a = s->logout;
+	struct sk_outcome o = { .code = s->m.logout_result, .why = s->m.logout_result ? &s->m.err : NULL, .s = s };
+
+	s->logout = (struct asker){ NULL, NULL };
+	if (a.done)
+		a.done(a.ctx, &o);
+}
+
+static void do_gone(struct sk_session *s)
+{
+	sk_say_gone(s);
+	do_logout_answer(s);
+	s->health = SK_HEALTH_GONE;
+	s->dead = true;
+	if (!s->all->freeing)
+		sk_timer_at(s->all->reaper, sk_loop_now(s->all->cfg.loop));
+}
+
+void sk_session_do(struct sk_session *s, unsigned acts)
+{
+	static const struct {
+		unsigned act;
+		void (*fn)(struct sk_session *s);
+	} rows[] = {
+		{ SK_ACT_HALT, do_halt },		    { SK_ACT_LOST, do_lost },
+		{ SK_ACT_ATTEMPT_FAILED, do_attempt_failed }, { SK_ACT_RESOLVE, do_resolve },
+		{ SK_ACT_CONNECT, do_connect },		    { SK_ACT_LOGIN, sk_talk_begin },
+		{ SK_ACT_HANDOFF, do_handoff },		    { SK_ACT_UP, do_up },
+		{ SK_ACT_ANSWER, do_answer },		    { SK_ACT_END, do_end },
+		{ SK_ACT_LOGOUT_ANSWER, do_logout_answer },  { SK_ACT_GONE, do_gone },
+	};
+
+	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++)
+		if (acts & rows[i].act)
+			rows[i].fn(s);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "session/inner.h"
+
+/** The login conversation: proto/login on one side, the transport on the other; its end becomes an event of the machine. */
+
+static int login_cfg(struct sk_session *s, struct sk_login_cfg *ret, struct sk_err *err)
+{
+	if (sk_node_login_cfg(s->node, &s->initiator, ret, err) < 0)
+		return -1;
+	ret->isid = s->isid;
+	ret->tsih = 0;		/* a new session, or reinstatement of the lost one */
+	ret->cid = 0;
+	memcpy(ret->initiator_alias, s->all->cfg.alias, sizeof(ret->initiator_alias));
+	if (s->m.redirected)
+		ret->expect_tpgt = s->redirect.tpgt;
+	return 0;
+}
+
+static void refused(struct sk_session *s, enum sk_cause cause, const struct sk_err *why)
+{
+	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_REFUSED, .cause = cause, .why = why });
+}
+
+static enum sk_cause cause_of(const struct sk_login *l, const struct sk_err *err)
+{
+	if (err->code == SK_EAUTH)
+		return SK_CAUSE_AUTH;
+	if (err->code == SK_ELOGIN)
+		return sk_login_retryable(l) ? SK_CAUSE_REFUSED : SK_CAUSE_FOR_GOOD;
+	return SK_CAUSE_PROTO;
+}
+
+static void done(struct sk_session *s)
+{
+	const struct sk_params *p = sk_login_result(s->login);
+
+	s->tpgt = p->tpgt >= 0 ? p->tpgt : (int32_t)sk_record_int(s->node, "node.tpgt");
+	s->current.tpgt = s->tpgt;
+	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_LOGIN_DONE, .time2wait_ms = p->time2wait * 1000 });
+}
+
+static void redirected(struct sk_session *s)
+{
+	bool permanent = false;
+
+	s->redirect = *sk_login_redirect(s->login, &permanent);
+	s->from = *sk_session_addr(s);
+	sk_say_redirect(s, permanent);
+	for (const struct waiter *w = s->waiters; w; w = w->next) {
+		struct sk_step step = { .kind = SK_STEP_REDIRECT, .attempt = s->m.attempts, .permanent = permanent };
+
+		snprintf(step.portal, sizeof(step.portal), "%s,%u", s->redirect.host, s->redirect.port);
+		if (w->step)
+			w->step(w->ctx, &step);
+	}
+	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_REDIRECT });
+}
+
+/* Send what the machine has to say until it listens or is through. */
+static void drive(struct sk_session *s)
+{
+	struct sk_err err = { 0 };
+
+	while (s->login && sk_login_want(s->login) == SK_WANT_SEND) {
+		struct sk_pdu pdu = { 0 };
+
+		if (sk_login_take(s->login, &pdu, &err) < 0)
+			break;
+		if (s->all->cfg.transport->ops->send(s->x, &pdu, &err) < 0) {
+			sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_DOWN, .why = &err });
+			return;
+		}
+	}
+	if (!s->login)
+		return;
+	switch (sk_login_want(s->login)) {
+	case SK_WANT_DONE:
+		done(s);
+		break;
+	case SK_WANT_REDIRECT:
+		redirected(s);
+		break;
+	case SK_WANT_GIVE_UP:
+		err = *sk_login_error(s->login);
+		refused(s, cause_of(s->login, &err), &err);
+		break;
+	case SK_WANT_SEND:
+	case SK_WANT_RECV:
+		break;
+	}
+}
+
+void sk_talk_begin(struct sk_session *s)
+{
+	struct sk_login_cfg cfg = { 0 };
+	struct sk_err err = { 0 };
+
+	sk_talk_end(s);
+	if (login_cfg(s, &cfg, &err) == 0)
+		s->login = sk_login_new(&cfg, s->all->cfg.rng, &err);
+	explicit_bzero(&cfg, sizeof(cfg));
+	if (s->login)
+		drive(s);
+	else
+		refused(s, SK_CAUSE_FOR_GOOD, &err);
+}
+
+void sk_talk_feed(struct sk_session *s, const struct sk_pdu *pdu)
+{
+	struct sk_err err = { 0 };
+
+	if (!s->login) {
+		sk_fail(&err, SK_EPROTO, "the target sent something nobody asked for");
+		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_DOWN, .why = &err });
+		return;
+	}
+	(void)sk_login_feed(s->login, pdu, &err);	/* a failure shows in what it wants next */
+	drive(s);
+}
+
+void sk_talk_end(struct sk_session *s)
+{
+	sk_login_free(s->login);
+	s->login = NULL;
+}
