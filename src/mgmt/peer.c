@@ -102,7 +102,7 @@ struct json_object *sk_mgmt_new_error(int64_t id, enum sk_result code, const str
 	if (why && why->sys)
 		json_object_object_add(e, "errno", json_object_new_int(why->sys));
 	if (why && why->login)
-		json_object_object_add(e, "login_status", json_object_new_int(why->login));
+		json_object_object_add(e, "login", json_object_new_int(why->login));
 	json_object_object_add(o, "error", e);
 	return o;
 }

@@ -151,7 +151,7 @@ static void answers_are_kept_for_their_own_wait(void **st)
 	assert_int_equal(sk_mgmt_wait(c, bad, 5000, on_event, w, &a, NULL), 0);
 	assert_int_equal(a.code, SK_RES_LOGIN_AUTH_FAILED);
 	assert_string_equal(a.text, "no");
-	assert_int_equal(sk_msg_int(a.error, "login_status", 0), 0x0201);
+	assert_int_equal(sk_msg_int(a.error, "login", 0), 0x0201);
 	assert_null(a.result);
 	sk_mgmt_answer_free(&a);
 	assert_int_equal(sk_mgmt_wait(c, steps, 5000, NULL, NULL, &a, NULL), 0);
