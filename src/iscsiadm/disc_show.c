@@ -59,7 +59,7 @@ static void tree_of(struct walk *w, const char *host, uint16_t port)
 
 	w->tree = (struct sk_tree){ 0 };
 	w->nodes = o ? json_object_new_array() : NULL;
-	if (sk_store_disc_nodes(w->adm->store, w->type, host, port, tree_node, w, &err) < 0)
+	if (sk_store_disc_nodes(w->adm->store, w->type, host ? host : "", port, tree_node, w, &err) < 0)
 		sk_store_code(w->adm, &err, NULL);
 	if (!o)
 		return;
