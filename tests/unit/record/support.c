@@ -45,10 +45,15 @@ static int copy_entry(const char *path, const struct stat *st, int type, struct 
 
 void room_open(struct room *r, const char *tree)
 {
+	room_open_in(r, "/tmp", tree);
+}
+
+void room_open_in(struct room *r, const char *base, const char *tree)
+{
 	char from[512];
 
 	memset(r, 0, sizeof(*r));
-	snprintf(r->dir, sizeof(r->dir), "/tmp/siskin-record-XXXXXX");
+	snprintf(r->dir, sizeof(r->dir), "%s/siskin-record-XXXXXX", base);
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->db, sizeof(r->db), "%s/db", r->dir);
 	snprintf(r->places.dbroot, sizeof(r->places.dbroot), "%s", r->db);

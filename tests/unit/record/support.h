@@ -23,6 +23,7 @@ struct room {
 
 /** room_open - a fresh directory; @tree (may be NULL) names a folder of tests/data/db to fill it with */
 void room_open(struct room *r, const char *tree);
+void room_open_in(struct room *r, const char *base, const char *tree);	/* below @base instead of /tmp */
 void room_close(struct room *r);
 
 /** slurp - a whole file, malloc'ed and terminated; fails the test when it cannot be read. *n may be NULL */
