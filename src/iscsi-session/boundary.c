@@ -74,7 +74,6 @@ static const struct {
 	[SK_B_HALT] = { no_fields, 0 },
 	[SK_B_RESCAN] = { no_fields, 0 },
 	[SK_B_FORGET] = { unit_fields, 0 },
-	[SK_B_FLUSH] = { no_fields, 0 },
 	[SK_B_LOGOUT] = { no_fields, 0 },
 	[SK_B_ASK_STATS] = { no_fields, 0 },
 	[SK_B_STARTED] = { result_fields, 0 },
@@ -85,7 +84,6 @@ static const struct {
 	[SK_B_LUN_OFF] = { off_fields, 0 },
 	[SK_B_SCANNED] = { result_fields, 0 },
 	[SK_B_FORGOTTEN] = { result_fields, 0 },
-	[SK_B_FLUSHED] = { result_fields, 0 },
 	[SK_B_OUT] = { result_fields, 0 },
 	[SK_B_STATS] = { stats_fields, 0 },
 };

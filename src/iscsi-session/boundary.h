@@ -25,7 +25,6 @@ enum sk_b_type {
 	SK_B_HALT,		/* drop the connection */
 	SK_B_RESCAN,		/* answered by SCANNED */
 	SK_B_FORGET,		/* unit: the keeper has taken the disk away; answered by FORGOTTEN */
-	SK_B_FLUSH,		/* flush every disk; answered by FLUSHED */
 	SK_B_LOGOUT,		/* answered by OUT; nothing else is served after it */
 	SK_B_ASK_STATS,		/* answered by STATS */
 	/* engine to keeper */
@@ -37,7 +36,6 @@ enum sk_b_type {
 	SK_B_LUN_OFF,		/* a LUN is gone or is another volume now: its I/O fails */
 	SK_B_SCANNED,
 	SK_B_FORGOTTEN,
-	SK_B_FLUSHED,
 	SK_B_OUT,
 	SK_B_STATS,
 	SK_B_TYPES,
@@ -62,7 +60,7 @@ struct sk_b_start {
 	bool scan, fast_abort, read_only;
 };
 
-struct sk_b_result {		/* STARTED, DOWN, SCANNED, FLUSHED, OUT, FORGOTTEN, HEALTH */
+struct sk_b_result {		/* STARTED, DOWN, SCANNED, OUT, FORGOTTEN, HEALTH */
 	uint32_t code;		/* enum sk_code, SK_OK for success; HEALTH: enum sk_b_health */
 	uint32_t n;		/* SCANNED: LUNs; FORGOTTEN: unit */
 	char why[SK_B_WHY];
