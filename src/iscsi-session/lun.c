@@ -84,7 +84,7 @@ static bool next_cmd(struct sk_lun *l, struct sk_disk_req *req, struct sk_blk_cm
 	return sk_blk_next(&l->disk, &flush, &pos, ret);
 }
 
-static void fill_task(struct sk_job *j)
+static void fill_task(struct sk_errand *j)
 {
 	struct sk_task *t = j->task;
 	struct sk_serve *s = j->lun->s;
@@ -115,13 +115,13 @@ static bool step(struct sk_lun *l, struct sk_disk_req *req)
 {
 	struct sk_serve *s = l->s;
 	struct sk_blk_cmd cmd;
-	struct sk_job *j;
+	struct sk_errand *j;
 
 	if (!next_cmd(l, req, &cmd)) {
 		complete(l, req, 0);
 		return true;
 	}
-	j = s->n_block < s->cfg.cmds_max ? sk_job_get(s, SK_JOB_BLOCK, l, l->wire) : NULL;
+	j = s->n_block < s->cfg.cmds_max ? sk_errand_get(s, SK_ERRAND_BLOCK, l, l->wire) : NULL;
 	if (!j) {
 		sk_lun_requeue(l, req);
 		return false;
@@ -133,7 +133,7 @@ static bool step(struct sk_lun *l, struct sk_disk_req *req)
 		req->since_ms = s->now_ms;
 	l->inflight++;
 	s->n_block++;
-	sk_job_send(s, j);
+	sk_errand_send(s, j);
 	return true;
 }
 
@@ -189,7 +189,7 @@ static void again(struct sk_lun *l, struct sk_disk_req *req, uint32_t delay_ms)
 	sk_reqs_add(&l->delayed, req);
 }
 
-static void advance(struct sk_lun *l, struct sk_job *j)
+static void advance(struct sk_lun *l, struct sk_errand *j)
 {
 	struct sk_disk_req *req = j->req;
 
@@ -203,7 +203,7 @@ static void advance(struct sk_lun *l, struct sk_job *j)
 	sk_lun_requeue(l, req);		/* its next command, or its end, comes with the next pump */
 }
 
-static void log_failure(const struct sk_lun *l, const struct sk_job *j, int sys)
+static void log_failure(const struct sk_lun *l, const struct sk_errand *j, int sys)
 {
 	const struct sk_task *t = j->task;
 	struct sk_sense sense = sk_sense_parse(sk_span(t->sense, t->sense_len));
@@ -215,7 +215,7 @@ static void log_failure(const struct sk_lun *l, const struct sk_job *j, int sys)
 		   sense.valid ? sk_sense_text(&sense, text, sizeof(text)) : sk_status_words(t->scsi_status));
 }
 
-static void failed(struct sk_lun *l, struct sk_job *j, const struct sk_verdict *v)
+static void failed(struct sk_lun *l, struct sk_errand *j, const struct sk_verdict *v)
 {
 	if (v->react == SK_REACT_PROTECT && !l->disk.read_only) {
 		sk_notice(SK_ROOM_DATAPATH, "lun %" PRIu64 " is write protected now", l->number);
@@ -230,7 +230,7 @@ static void failed(struct sk_lun *l, struct sk_job *j, const struct sk_verdict *
 }
 
 /* The reactions that lead to another try */
-static void retried(struct sk_lun *l, struct sk_job *j, const struct sk_verdict *v)
+static void retried(struct sk_lun *l, struct sk_errand *j, const struct sk_verdict *v)
 {
 	if (v->react == SK_REACT_CAPACITY)
 		sk_probe_start(l, SK_PROBE_CAPACITY);
@@ -245,7 +245,7 @@ static void retried(struct sk_lun *l, struct sk_job *j, const struct sk_verdict 
 }
 
 /* A refused form: another one, or none. A flush the device does not know has nothing to flush. */
-static void unsupported(struct sk_lun *l, struct sk_job *j, const struct sk_verdict *v)
+static void unsupported(struct sk_lun *l, struct sk_errand *j, const struct sk_verdict *v)
 {
 	if (sk_blk_degrade(&l->disk, &j->cmd))
 		again(l, j->req, 0);
@@ -255,10 +255,10 @@ static void unsupported(struct sk_lun *l, struct sk_job *j, const struct sk_verd
 		failed(l, j, v);
 }
 
-void sk_lun_done(struct sk_lun *l, struct sk_job *j)
+void sk_lun_done(struct sk_lun *l, struct sk_errand *j)
 {
 	struct sk_task *t = j->task;
-	struct sk_verdict v = sk_job_verdict(t, j->req->tries);
+	struct sk_verdict v = sk_errand_verdict(t, j->req->tries);
 
 	l->inflight--;
 	l->s->n_block--;

@@ -69,17 +69,17 @@ struct sk_lun {
 	uint32_t inflight, depth, good;	/* depth: limit in force, grows back after `good` successes */
 };
 
-enum sk_job_kind { SK_JOB_BLOCK, SK_JOB_PROBE, SK_JOB_REPORT };
+enum sk_errand_kind { SK_ERRAND_BLOCK, SK_ERRAND_PROBE, SK_ERRAND_REPORT };
 
 /** One task of ours: what it is for. As many as the engine has tasks. */
-struct sk_job {
-	enum sk_job_kind kind;
+struct sk_errand {
+	enum sk_errand_kind kind;
 	struct sk_lun *lun;
 	struct sk_disk_req *req;
 	struct sk_blk_cmd cmd;
 	uint64_t seq;		/* order of submission */
 	struct sk_task *task;	/* NULL: idle */
-	struct sk_job *next;
+	struct sk_errand *next;
 };
 
 enum sk_serve_state { SK_SERVE_DOWN, SK_SERVE_UP, SK_SERVE_FREE, SK_SERVE_LEAVING };
@@ -91,7 +91,7 @@ struct sk_serve {
 	enum sk_serve_state state;
 	uint64_t now_ms, down_ms;
 	struct sk_ping ping;
-	struct sk_job *jobs, *idle;
+	struct sk_errand *jobs, *idle;
 	uint64_t seq;
 	uint32_t n_block;		/* block jobs under way */
 	struct sk_lun **luns;
@@ -117,13 +117,13 @@ struct sk_serve {
 };
 
 /* serve.c */
-/** sk_job_get - a job with a task of the engine, filled with kind, lun and defaults; NULL when there is none now */
-struct sk_job *sk_job_get(struct sk_serve *s, enum sk_job_kind kind, struct sk_lun *lun, uint64_t wire);
-/** sk_job_read - @len bytes into @buf */
-void sk_job_read(struct sk_job *j, void *buf, uint32_t len);
-void sk_job_send(struct sk_serve *s, struct sk_job *j);
-/** sk_job_verdict - how it ended, in one vocabulary */
-struct sk_verdict sk_job_verdict(const struct sk_task *t, unsigned tries);
+/** sk_errand_get - a job with a task of the engine, filled with kind, lun and defaults; NULL when there is none now */
+struct sk_errand *sk_errand_get(struct sk_serve *s, enum sk_errand_kind kind, struct sk_lun *lun, uint64_t wire);
+/** sk_errand_read - @len bytes into @buf */
+void sk_errand_read(struct sk_errand *j, void *buf, uint32_t len);
+void sk_errand_send(struct sk_serve *s, struct sk_errand *j);
+/** sk_errand_verdict - how it ended, in one vocabulary */
+struct sk_verdict sk_errand_verdict(const struct sk_task *t, unsigned tries);
 void sk_serve_say(struct sk_serve *s, enum sk_b_type type, const struct sk_err *why, uint32_t n);
 struct sk_lun *sk_serve_lun(const struct sk_serve *s, uint64_t wire);
 
@@ -131,7 +131,7 @@ struct sk_lun *sk_serve_lun(const struct sk_serve *s, uint64_t wire);
 void sk_reqs_add(struct sk_reqs *q, struct sk_disk_req *req);
 struct sk_disk_req *sk_reqs_take(struct sk_reqs *q);
 void sk_lun_pump(struct sk_lun *l);
-void sk_lun_done(struct sk_lun *l, struct sk_job *j);
+void sk_lun_done(struct sk_lun *l, struct sk_errand *j);
 void sk_lun_due(struct sk_lun *l);		/* delayed requests whose time has come */
 uint64_t sk_lun_next_ms(const struct sk_lun *l);
 void sk_lun_fail(struct sk_lun *l, int error);	/* everything that waits */
@@ -141,7 +141,7 @@ void sk_lun_requeue(struct sk_lun *l, struct sk_disk_req *req);
 /* probe.c: what a LUN is */
 void sk_probe_start(struct sk_lun *l, enum sk_probe_kind kind);
 void sk_probe_pump(struct sk_lun *l);
-void sk_probe_done(struct sk_lun *l, struct sk_job *j);
+void sk_probe_done(struct sk_lun *l, struct sk_errand *j);
 void sk_probe_lost(struct sk_lun *l);		/* its command is gone with the connection */
 /** sk_probe_holds - block requests of this LUN must wait */
 bool sk_probe_holds(const struct sk_lun *l);
@@ -150,7 +150,7 @@ void sk_lun_off(struct sk_lun *l, bool stranger, const char *why);
 /* scan.c: which LUNs there are */
 void sk_scan_start(struct sk_serve *s);
 void sk_scan_pump(struct sk_serve *s);
-void sk_scan_done(struct sk_serve *s, struct sk_job *j);
+void sk_scan_done(struct sk_serve *s, struct sk_errand *j);
 /** sk_scan_check - has every LUN of the scan settled? Then SCANNED */
 void sk_scan_check(struct sk_serve *s);
 void sk_scan_over(struct sk_serve *s, const struct sk_err *why);

@@ -195,17 +195,17 @@ void sk_probe_start(struct sk_lun *l, enum sk_probe_kind kind)
 void sk_probe_pump(struct sk_lun *l)
 {
 	struct sk_probe *p = &l->probe;
-	struct sk_job *j;
+	struct sk_errand *j;
 
 	if (p->kind == SK_PROBE_NONE || !p->retry_ms || p->retry_ms > l->s->now_ms || l->s->state != SK_SERVE_UP)
 		return;
-	j = sk_job_get(l->s, SK_JOB_PROBE, l, l->wire);
+	j = sk_errand_get(l->s, SK_ERRAND_PROBE, l, l->wire);
 	if (!j)
 		return;
 	memset(p->buf, 0, SK_PROBE_BUF);
-	sk_job_read(j, p->buf, steps[p->step].ask(j->task->cdb, steps[p->step].page));
+	sk_errand_read(j, p->buf, steps[p->step].ask(j->task->cdb, steps[p->step].page));
 	p->retry_ms = 0;
-	sk_job_send(l->s, j);
+	sk_errand_send(l->s, j);
 }
 
 void sk_probe_lost(struct sk_lun *l)
@@ -438,12 +438,12 @@ static const char *failure_text(const struct sk_task *t, char *buf, size_t n)
 	return sense.valid ? sk_sense_text(&sense, buf, n) : sk_status_words(t->scsi_status);
 }
 
-void sk_probe_done(struct sk_lun *l, struct sk_job *j)
+void sk_probe_done(struct sk_lun *l, struct sk_errand *j)
 {
 	struct sk_probe *p = &l->probe;
 	const struct probe_step *st = &steps[p->step];
 	struct sk_task *t = j->task;
-	struct sk_verdict v = sk_job_verdict(t, p->tries);
+	struct sk_verdict v = sk_errand_verdict(t, p->tries);
 	uint64_t patience = l->state == SK_LUN_NEW ? FIRST_PATIENCE_MS : SK_PROBE_PATIENCE_MS;
 	struct sk_err err = { .msg = "" };
 	char text[160];

@@ -47,7 +47,7 @@ static int make_room(struct sk_scan *sc, uint32_t len)
 void sk_scan_pump(struct sk_serve *s)
 {
 	struct sk_scan *sc = &s->scan;
-	struct sk_job *j;
+	struct sk_errand *j;
 
 	if (!sc->running || sc->probing || !sc->retry_ms || sc->retry_ms > s->now_ms || s->state != SK_SERVE_UP)
 		return;
@@ -55,13 +55,13 @@ void sk_scan_pump(struct sk_serve *s)
 		sk_scan_over(s, &sc->err);
 		return;
 	}
-	j = sk_job_get(s, SK_JOB_REPORT, NULL, 0);
+	j = sk_errand_get(s, SK_ERRAND_REPORT, NULL, 0);
 	if (!j)
 		return;
 	sk_cdb_report_luns(j->task->cdb, sc->buf_len);
-	sk_job_read(j, sc->buf, sc->buf_len);
+	sk_errand_read(j, sc->buf, sc->buf_len);
 	sc->retry_ms = 0;
-	sk_job_send(s, j);
+	sk_errand_send(s, j);
 }
 
 static struct sk_lun *new_lun(struct sk_serve *s, uint64_t wire)
@@ -152,11 +152,11 @@ static void got_list(struct sk_serve *s, struct sk_task *t)
 	free(luns);
 }
 
-void sk_scan_done(struct sk_serve *s, struct sk_job *j)
+void sk_scan_done(struct sk_serve *s, struct sk_errand *j)
 {
 	struct sk_scan *sc = &s->scan;
 	struct sk_task *t = j->task;
-	struct sk_verdict v = sk_job_verdict(t, sc->tries);
+	struct sk_verdict v = sk_errand_verdict(t, sc->tries);
 	const uint64_t lun0 = 0;
 
 	if (t->end == SK_END_LOST) {

@@ -19,9 +19,9 @@ enum { ASYNC_SENSE = 0, ASYNC_LOGOUT = 1, ASYNC_DROP = 2, ASYNC_DROP_ALL = 3 };
 
 /* Jobs */
 
-struct sk_job *sk_job_get(struct sk_serve *s, enum sk_job_kind kind, struct sk_lun *lun, uint64_t wire)
+struct sk_errand *sk_errand_get(struct sk_serve *s, enum sk_errand_kind kind, struct sk_lun *lun, uint64_t wire)
 {
-	struct sk_job *j = s->idle;
+	struct sk_errand *j = s->idle;
 	struct sk_task *t = j ? sk_engine_task(s->e) : NULL;
 
 	if (!t) {
@@ -38,11 +38,11 @@ struct sk_job *sk_job_get(struct sk_serve *s, enum sk_job_kind kind, struct sk_l
 	t->owner = j;
 	t->lun = wire;
 	t->attr = 1;
-	t->deadline_ms = s->now_ms + (kind == SK_JOB_BLOCK ? SK_IO_MS : PROBE_MS);
+	t->deadline_ms = s->now_ms + (kind == SK_ERRAND_BLOCK ? SK_IO_MS : PROBE_MS);
 	return j;
 }
 
-void sk_job_read(struct sk_job *j, void *buf, uint32_t len)
+void sk_errand_read(struct sk_errand *j, void *buf, uint32_t len)
 {
 	struct sk_task *t = j->task;
 
@@ -53,12 +53,12 @@ void sk_job_read(struct sk_job *j, void *buf, uint32_t len)
 	t->n_iov = 1;
 }
 
-void sk_job_send(struct sk_serve *s, struct sk_job *j)
+void sk_errand_send(struct sk_serve *s, struct sk_errand *j)
 {
 	sk_engine_submit(s->e, j->task);
 }
 
-static void job_put(struct sk_serve *s, struct sk_job *j)
+static void errand_put(struct sk_serve *s, struct sk_errand *j)
 {
 	sk_engine_task_put(s->e, j->task);
 	j->task = NULL;
@@ -66,7 +66,7 @@ static void job_put(struct sk_serve *s, struct sk_job *j)
 	s->idle = j;
 }
 
-struct sk_verdict sk_job_verdict(const struct sk_task *t, unsigned tries)
+struct sk_verdict sk_errand_verdict(const struct sk_task *t, unsigned tries)
 {
 	if (t->end == SK_END_STATUS)
 		return sk_verdict(t->scsi_status, sk_span(t->sense, t->sense_len), tries);
@@ -171,35 +171,35 @@ void sk_serve_request(struct sk_serve *s, struct sk_disk_req *req)
 	sk_lun_pump(l);
 }
 
-static void job_over(struct sk_serve *s, struct sk_job *j)
+static void errand_over(struct sk_serve *s, struct sk_errand *j)
 {
 	struct sk_lun *l = j->lun;
 
 	switch (j->kind) {
-	case SK_JOB_BLOCK:
+	case SK_ERRAND_BLOCK:
 		sk_lun_done(l, j);
-		job_put(s, j);
+		errand_put(s, j);
 		sk_lun_pump(l);
 		return;
-	case SK_JOB_PROBE:
+	case SK_ERRAND_PROBE:
 		sk_probe_done(l, j);
-		job_put(s, j);
+		errand_put(s, j);
 		sk_scan_check(s);
 		return;
-	case SK_JOB_REPORT:
+	case SK_ERRAND_REPORT:
 		sk_scan_done(s, j);
-		job_put(s, j);
+		errand_put(s, j);
 		return;
 	}
 }
 
 /* What was lost goes back to the front of its queue one by one, so the youngest first. */
-static void collect_lost(struct sk_serve *s, struct sk_job *lost)
+static void collect_lost(struct sk_serve *s, struct sk_errand *lost)
 {
-	struct sk_job *sorted = NULL;
+	struct sk_errand *sorted = NULL;
 
 	while (lost) {
-		struct sk_job *j = lost, **at = &sorted;
+		struct sk_errand *j = lost, **at = &sorted;
 
 		lost = j->next;
 		while (*at && (*at)->seq > j->seq)
@@ -208,28 +208,28 @@ static void collect_lost(struct sk_serve *s, struct sk_job *lost)
 		*at = j;
 	}
 	while (sorted) {
-		struct sk_job *j = sorted;
+		struct sk_errand *j = sorted;
 
 		sorted = j->next;
-		job_over(s, j);
+		errand_over(s, j);
 	}
 }
 
 static bool collect(struct sk_serve *s)
 {
-	struct sk_job *lost = NULL;
+	struct sk_errand *lost = NULL;
 	struct sk_task *t;
 	bool any = false;
 
 	while ((t = sk_engine_next_done(s->e)) != NULL) {
-		struct sk_job *j = t->owner;
+		struct sk_errand *j = t->owner;
 
 		any = true;
 		if (t->end == SK_END_LOST) {
 			j->next = lost;
 			lost = j;
 		} else {
-			job_over(s, j);
+			errand_over(s, j);
 		}
 	}
 	collect_lost(s, lost);

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "datapath/fuse/mount.h"
+#include "iscsi-session/keeper_inner.h"
+#include "sys/mounts.h"
+
+/* The end of a session, step by step; what can block runs in a worker:
+ *
+ *	CHECK	is a disk in use? then it is refused unless forced
+ *	DISKS	every disk is flushed, its loop device and link go
+ *	UNMOUNT	the FUSE mount; in use means refused again, and the disks come back
+ *	LOGOUT	Logout Request, until the answer or the time is over
+ *	EXIT	the engine ends; then the files go, the controller is answered, and so do we
+ */
+
+#define EXIT_MS 3000U
+#define UNMOUNT_TRIES 20	/* a loop device lets go of its file a moment after its last user */
+#define UNMOUNT_PAUSE_US 50000
+
+static void finish(struct sk_keeper *k)
+{
+	k->ending = SK_END_EXIT;
+	sk_watch_free(k->boundary_watch);
+	k->boundary_watch = NULL;
+	sk_fd_close(&k->boundary);	/* the engine ends with it */
+	if (!k->engine || k->engine_gone)
+		sk_keeper_stop(k, k->rc, NULL);
+	else
+		sk_timer_at(k->timer, sk_loop_now(k->loop) + EXIT_MS);
+}
+
+static void refuse(struct sk_keeper *k, const char *text)
+{
+	int64_t id = k->end_id;
+
+	sk_notice(SK_ROOM_DOOR, "session %u stays: %s", k->cfg.sid, text);
+	k->ending = SK_END_NOT;
+	k->state = SK_KEEPER_SERVING;
+	k->end_id = 0;
+	sk_timer_at(k->timer, UINT64_MAX);
+	for (struct sk_kdisk *d = k->disks; d; d = d->next)
+		if (!d->attached && !d->off)
+			sk_kdisk_go(d, SK_KWORK_ATTACH);
+	if (id)
+		sk_conn_refuse(k, id, SK_RES_BUSY, text);
+}
+
+static void logout(struct sk_keeper *k)
+{
+	struct sk_b_msg m = { .type = SK_B_LOGOUT };
+
+	k->ending = SK_END_LOGOUT;
+	if (k->engine_gone || sk_keeper_tell_engine(k, &m, NULL, NULL) < 0)
+		finish(k);
+	else
+		sk_timer_at(k->timer, sk_loop_now(k->loop) + (uint64_t)k->timeout_s * 1000);
+}
+
+static void unmount_work(void *ctx)
+{
+	struct sk_keeper *k = ctx;
+	struct sk_err *err = &k->why;
+
+	k->check_rc = k->mounted ? sk_fuse_unmount(k->disk_dir, false, err) : 0;
+	for (int i = 0; i < UNMOUNT_TRIES && k->check_rc < 0 && err->code == SK_EBUSY; i++) {
+		usleep(UNMOUNT_PAUSE_US);
+		k->check_rc = sk_fuse_unmount(k->disk_dir, false, err);
+	}
+	if (k->check_rc < 0 && k->force)
+		k->check_rc = sk_fuse_unmount(k->disk_dir, true, err);
+}
+
+static void unmount_over(void *ctx)
+{
+	struct sk_keeper *k = ctx;
+
+	if (k->check_rc < 0 && !k->force) {
+		refuse(k, k->why.msg);
+		return;
+	}
+	k->mounted = false;
+	logout(k);
+}
+
+static void go(struct sk_keeper *k, enum sk_ending step, sk_work_fn *work, sk_work_fn *over)
+{
+	k->ending = step;
+	if (!sk_loop_work(k->loop, work, over, k, NULL)) {
+		work(k);
+		over(k);
+	}
+}
+
+void sk_end_disk_done(struct sk_keeper *k)
+{
+	if (k->ending != SK_END_DISKS || sk_kdisks_busy(k))
+		return;
+	for (struct sk_kdisk *d = k->disks; d; d = d->next) {
+		if (!d->attached || k->force)
+			continue;
+		if (d->work != SK_KWORK_DETACH) {	/* an attach came in between */
+			sk_kdisk_go(d, SK_KWORK_DETACH);
+			return;
+		}
+		refuse(k, d->err.msg);
+		return;
+	}
+	go(k, SK_END_UNMOUNT, unmount_work, unmount_over);
+}
+
+static void take_disks(struct sk_keeper *k)
+{
+	k->ending = SK_END_DISKS;
+	for (struct sk_kdisk *d = k->disks; d; d = d->next) {
+		d->force = k->force;
+		if (d->state == SK_KDISK_FORGETTING)
+			d->state = SK_KDISK_IDLE;
+		sk_kdisk_go(d, SK_KWORK_DETACH);
+	}
+	sk_end_disk_done(k);
+}
+
+/* In a worker: workers of single disks may run beside it, so it keeps to what they do not change while attached. */
+static void check_work(void *ctx)
+{
+	struct sk_keeper *k = ctx;
+	struct sk_buf one = { 0 };
+	struct sk_err err;
+
+	k->check_rc = 0;
+	sk_buf_reset(&k->users);
+	for (struct sk_kdisk *d = k->disks; d; d = d->next) {
+		if (!d->attached || sk_device_users(d->dev.node, "/sys", "/proc", SK_USE_CLAIMED, &one, &err) <= 0)
+			continue;
+		k->check_rc = -1;
+		sk_buf_printf(&k->users, "%slun %" PRIu64 " (%s) is in use: %s", k->users.n ? "; " : "", d->info.lun,
+			      d->dev.node, sk_buf_cstr(&one));
+	}
+	sk_buf_free(&one);
+}
+
+static void check_over(void *ctx)
+{
+	struct sk_keeper *k = ctx;
+
+	for (char *p = k->users.p; p && *p; p++)
+		if (*p == '\n')
+			*p = ',';
+	if (k->check_rc < 0)
+		refuse(k, sk_buf_cstr(&k->users));
+	else
+		take_disks(k);
+}
+
+static void late(void *ctx)
+{
+	struct sk_keeper *k = ctx;
+
+	switch (k->ending) {
+	case SK_END_LOGOUT:
+		sk_warning(SK_ROOM_DOOR, "session %u: no answer to the logout within %u s", k->cfg.sid, k->timeout_s);
+		finish(k);
+		break;
+	case SK_END_EXIT:
+		if (k->engine && !k->engine_gone)
+			kill(k->engine, SIGKILL);
+		break;
+	default:
+		break;
+	}
+}
+
+void sk_end_begin(struct sk_keeper *k, int64_t id, bool force, uint32_t timeout_s)
+{
+	sk_timer_free(k->timer);
+	k->timer = sk_timer_new(k->loop, late, k, NULL);
+	k->end_id = id;
+	k->force = force;
+	k->timeout_s = timeout_s;
+	if (!k->timer || !k->published) {
+		finish(k);
+		return;
+	}
+	k->state = SK_KEEPER_ENDING;
+	if (force)
+		take_disks(k);
+	else
+		go(k, SK_END_CHECK, check_work, check_over);
+}
+
+void sk_end_logged_out(struct sk_keeper *k)
+{
+	if (k->ending == SK_END_LOGOUT)
+		finish(k);
+}
+
+/* Orderly at the end, or it broke: then every disk is dead already, and all there is to do is to take them away. */
+void sk_end_engine_gone(struct sk_keeper *k)
+{
+	k->engine_gone = true;
+	switch (k->ending) {
+	case SK_END_EXIT:
+		sk_keeper_stop(k, k->rc, NULL);
+		return;
+	case SK_END_NOT:
+		k->rc = -1;
+		for (struct sk_kdisk *d = k->disks; d; d = d->next)
+			d->off = true;
+		sk_end_begin(k, 0, true, 0);
+		return;
+	case SK_END_LOGOUT:
+		finish(k);
+		return;
+	default:
+		k->force = true;	/* the step under way comes back by itself */
+		return;
+	}
+}
+
+static void remove_file(const struct sk_keeper *k, const char *name)
+{
+	char path[360];
+
+	snprintf(path, sizeof(path), "%s/%s", k->dir, name);
+	(void)unlink(path);
+}
+
+void sk_end_clean(struct sk_keeper *k)
+{
+	struct sk_err err;
+
+	if (k->engine && !k->engine_gone) {
+		kill(k->engine, SIGKILL);
+		while (waitpid(k->engine, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (k->mounted && sk_fuse_unmount(k->disk_dir, true, &err) < 0)
+		sk_warning(SK_ROOM_DOOR, "session %u: %s", k->cfg.sid, err.msg);
+	if (k->published && sk_tree_remove(k->cfg.rundir, k->cfg.sid, &err) < 0)
+		sk_warning(SK_ROOM_DOOR, "session %u: %s", k->cfg.sid, err.msg);
+	(void)rmdir(k->disk_dir);
+	remove_file(k, "record");
+	remove_file(k, "record.new");
+	remove_file(k, "ctl");
+	remove_file(k, "lock");
+	(void)rmdir(k->dir);
+	if (k->end_id) {
+		sk_conn_answer(k, k->end_id, NULL);
+		sk_conn_flush(k, 1000);
+	}
+}
