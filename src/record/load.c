@@ -73,7 +73,7 @@ static void repair_source(struct sk_store *s, struct sk_record *r, const struct 
 	struct sk_path path;
 	char link[256];
 
-	if (strcmp(sk_record_get(r, "node.discovery_type"), "fw") != 0 || !sk_link_name(key, link))
+	if (strcmp(sk_record_get(r, "node.discovery_type"), "fw") != 0 || !sk_disc_link_name(key, link))
 		return;
 	snprintf(path.s, sizeof(path.s), "fw/%s", link);
 	if (sk_store_exists(s, path.s))

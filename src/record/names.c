@@ -111,7 +111,7 @@ void sk_path_node(const struct sk_node_key *key, struct sk_path *ret)
 	snprintf(ret->s + n, sizeof(ret->s) - n, "/%s", key->iface);
 }
 
-bool sk_link_name(const struct sk_node_key *key, char ret[256])
+bool sk_disc_link_name(const struct sk_node_key *key, char ret[256])
 {
 	int n = snprintf(ret, 256, "%s,%s,%u,%" PRId32 ",%s", key->target.s, key->portal.host, key->portal.port,
 			 key->portal.tpgt, key->iface);

@@ -78,8 +78,8 @@ int sk_node_key_check(const struct sk_node_key *key, struct sk_err *err);
 void sk_path_single(const struct sk_node_key *key, struct sk_path *ret);	/* nodes/T/A,P */
 void sk_path_portal(const struct sk_node_key *key, struct sk_path *ret);	/* nodes/T/A,P,G */
 void sk_path_node(const struct sk_node_key *key, struct sk_path *ret);		/* the record itself */
-/** sk_link_name - T,A,P,G,I; false when it would be longer than a file name may be */
-bool sk_link_name(const struct sk_node_key *key, char ret[256]);
+/** sk_disc_link_name - T,A,P,G,I; false when it would be longer than a file name may be */
+bool sk_disc_link_name(const struct sk_node_key *key, char ret[256]);
 /** sk_link_parse - the key a link name tells; false when it is none */
 bool sk_link_parse(const char *name, struct sk_node_key *ret);
 /** sk_portal_dir_parse - "A,P" or "A,P,G" (tpgt SK_TPGT_NONE without G); only the canonical spelling of numbers */

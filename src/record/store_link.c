@@ -48,7 +48,7 @@ void sk_link_path(struct sk_store *s, const struct sk_record *r, const struct sk
 	char link[256];
 
 	ret->s[0] = '\0';
-	if (key->portal.tpgt == SK_TPGT_NONE || !sk_link_name(key, link))
+	if (key->portal.tpgt == SK_TPGT_NONE || !sk_disc_link_name(key, link))
 		return;
 	if (strcmp(type, "isns") == 0) {
 		isns_link(s, r, link, ret);

@@ -131,7 +131,7 @@ static int drop_links(struct sk_store *s, const struct sk_record *r, const struc
 		sk_link_path(s, r, key, &path);
 		return *path.s ? sk_atomic_unlink(s, path.s, NULL, err) : 0;
 	}
-	for (size_t i = 0; i < SK_ARRAY_LEN(tops) && key->portal.tpgt != SK_TPGT_NONE && sk_link_name(key, link); i++) {
+	for (size_t i = 0; i < SK_ARRAY_LEN(tops) && key->portal.tpgt != SK_TPGT_NONE && sk_disc_link_name(key, link); i++) {
 		snprintf(path.s, sizeof(path.s), "%s/%s", tops[i], link);
 		if (sk_atomic_unlink(s, path.s, NULL, err) < 0)
 			return -1;
