@@ -16,7 +16,7 @@ static void odd_line(void *ctx, unsigned line, const char *text)
 	sk_warning(SK_ROOM_RECORD, "%s, line %u: %s", path, line, text);
 }
 
-struct sk_record *sk_load(int dir, const char *name, enum sk_record_kind kind, const char *path, struct sk_err *err)
+struct sk_record *sk_record_load(int dir, const char *name, enum sk_record_kind kind, const char *path, struct sk_err *err)
 {
 	SK_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct sk_buf text = { 0 };
@@ -83,10 +83,10 @@ static void repair_source(struct sk_store *s, struct sk_record *r, const struct 
 		(void)sk_record_set(r, "node.discovery_type", "static", NULL);
 }
 
-struct sk_record *sk_load_node(struct sk_store *s, int dir, const char *name, struct sk_node_key *key, bool single,
+struct sk_record *sk_record_load_node(struct sk_store *s, int dir, const char *name, struct sk_node_key *key, bool single,
 			       const char *path, struct sk_err *err)
 {
-	struct sk_record *r = sk_load(dir, name, SK_REC_NODE, path, err);
+	struct sk_record *r = sk_record_load(dir, name, SK_REC_NODE, path, err);
 	const char *iface;
 
 	if (!r)
@@ -108,7 +108,7 @@ undo:
 	return NULL;
 }
 
-int sk_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err)
+int sk_record_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err)
 {
 	struct sk_buf text = { 0 };
 	int rc;

@@ -7,7 +7,7 @@
 #include "base/num.h"
 #include "record/store_impl.h"
 
-bool sk_component_ok(const char *s)
+bool sk_path_component_ok(const char *s)
 {
 	size_t n = strlen(s);
 
@@ -33,7 +33,7 @@ static int check_target(const char *name, struct sk_iname *ret, struct sk_err *e
 
 	if (sk_iname_parse(sk_span_str(name), &normal, err) < 0)
 		return -1;
-	if (!sk_component_ok(name) || strchr(name, ',') || strlen(name) > SK_INAME_MAX)
+	if (!sk_path_component_ok(name) || strchr(name, ',') || strlen(name) > SK_INAME_MAX)
 		return sk_fail(err, SK_EINVAL, "the target's name cannot stand in a path");
 	sk_iname_spelled(name, ret);
 	return 0;
@@ -41,7 +41,7 @@ static int check_target(const char *name, struct sk_iname *ret, struct sk_err *e
 
 static int check_portal(const struct sk_portal *p, struct sk_err *err)
 {
-	if (!sk_portal_host_ok(sk_span_str(p->host)) || !sk_component_ok(p->host) || strchr(p->host, ','))
+	if (!sk_portal_host_ok(sk_span_str(p->host)) || !sk_path_component_ok(p->host) || strchr(p->host, ','))
 		return sk_fail(err, SK_EINVAL, "the portal's address is not acceptable");
 	if (p->port == 0)
 		return sk_fail(err, SK_EINVAL, "port 0 is not acceptable");
@@ -159,7 +159,7 @@ bool sk_portal_dir_parse(const char *name, struct sk_portal *ret)
 	return true;
 }
 
-bool sk_link_parse(const char *name, struct sk_node_key *ret)
+bool sk_disc_link_parse(const char *name, struct sk_node_key *ret)
 {
 	struct sk_node_key key = { 0 };
 	char text[256], portal[256];

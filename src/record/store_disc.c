@@ -27,7 +27,7 @@ static int dir_path(enum sk_disc_type type, const char *host, uint16_t port, str
 		snprintf(ret->s, sizeof(ret->s), "%s", sources[type].top);
 		return 0;
 	}
-	if (!sk_component_ok(host) || !sk_portal_host_ok(sk_span_str(host)) || port == 0)
+	if (!sk_path_component_ok(host) || !sk_portal_host_ok(sk_span_str(host)) || port == 0)
 		return sk_fail(err, SK_EINVAL, "the discovery address is not acceptable");
 	snprintf(ret->s, sizeof(ret->s), "%s/%s,%u", sources[type].top, host, port);
 	return 0;
@@ -45,9 +45,9 @@ static struct sk_record *load_disc(int top, enum sk_disc_type type, const char *
 		return NULL;
 	}
 	if (dir >= 0)
-		r = sk_load(dir, sources[type].config, sources[type].kind, name, err);
+		r = sk_record_load(dir, sources[type].config, sources[type].kind, name, err);
 	else if (errno == ENOTDIR && type == SK_DISC_SENDTARGETS)
-		r = sk_load(top, name, sources[type].kind, name, err);
+		r = sk_record_load(top, name, sources[type].kind, name, err);
 	else
 		r = NULL, sk_db_fail(err, errno, "open");
 	if (r && (strcmp(sk_record_get(r, HOST), at.host) != 0 || sk_record_int(r, PORT) != at.port)) {
@@ -82,7 +82,7 @@ int sk_store_discs(struct sk_store *s, enum sk_disc_type type, sk_disc_visit *vi
 		struct sk_err why = { 0 };
 		struct sk_record *r;
 
-		if (sk_link_parse(names.v[i], &link))
+		if (sk_disc_link_parse(names.v[i], &link))
 			continue;	/* a link of the old isns layout */
 		r = load_disc(dir, type, names.v[i], &why);
 		if (r) {
@@ -133,7 +133,7 @@ static int put_locked(struct sk_store *s, enum sk_disc_type type, const struct s
 	if (sk_atomic_dirs(s, dir->s, err) < 0)
 		return -1;
 	snprintf(path.s + n, sizeof(path.s) - n, "/%s", sources[type].config);
-	return sk_save(s, path.s, r, err);
+	return sk_record_save(s, path.s, r, err);
 }
 
 int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
@@ -177,7 +177,7 @@ int sk_store_disc_nodes(struct sk_store *s, enum sk_disc_type type, const char *
 		struct sk_node_key key;
 		struct sk_record *r;
 
-		if (!sk_link_parse(names.v[i], &key))
+		if (!sk_disc_link_parse(names.v[i], &key))
 			continue;
 		r = sk_store_node_get(s, &key, NULL);
 		if (r) {
@@ -209,7 +209,7 @@ static int delete_linked(struct sk_store *s, enum sk_disc_type type, const char 
 	struct sk_record *r;
 	bool ours;
 
-	if (!sk_link_parse(name, &key))
+	if (!sk_disc_link_parse(name, &key))
 		return 0;
 	r = sk_store_node_get(s, &key, NULL);
 	ours = r && belongs(r, type, host, port);

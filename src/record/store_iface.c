@@ -21,7 +21,7 @@ static struct sk_record *load_iface(int dir, const char *name, struct sk_err *er
 		return NULL;
 	}
 	snprintf(path, sizeof(path), "ifaces/%s", name);
-	r = sk_load(dir, name, SK_REC_IFACE, path, err);
+	r = sk_record_load(dir, name, SK_REC_IFACE, path, err);
 	if (!r)
 		return NULL;
 	inside = sk_record_get(r, "iface.iscsi_ifacename");
@@ -128,7 +128,7 @@ int sk_store_iface_put(struct sk_store *s, const struct sk_record *r, struct sk_
 	if (sk_store_lock(s, SK_LOCK_MS, err) < 0)
 		return -1;
 	if (sk_atomic_dirs(s, "ifaces", err) == 0)
-		rc = sk_save(s, path.s, r, err);
+		rc = sk_record_save(s, path.s, r, err);
 	sk_store_unlock(s);
 	return rc;
 }

@@ -68,8 +68,8 @@ int sk_store_aux(struct sk_store *s, struct sk_err *err);
 
 /* --- names.c: keys, paths and link names ------------------------------------------------------------------------------ */
 
-/** sk_component_ok - could this be one component of a path: not empty, ".", "..", no '/', no control, <= 255 bytes */
-bool sk_component_ok(const char *s);
+/** sk_path_component_ok - could this be one component of a path: not empty, ".", "..", no '/', no control, <= 255 bytes */
+bool sk_path_component_ok(const char *s);
 /** sk_iname_spelled - a name already found good, kept in its own spelling */
 void sk_iname_spelled(const char *text, struct sk_iname *ret);
 /** sk_node_key_check - may all parts stand in a path? */
@@ -80,26 +80,26 @@ void sk_path_portal(const struct sk_node_key *key, struct sk_path *ret);	/* node
 void sk_path_node(const struct sk_node_key *key, struct sk_path *ret);		/* the record itself */
 /** sk_disc_link_name - T,A,P,G,I; false when it would be longer than a file name may be */
 bool sk_disc_link_name(const struct sk_node_key *key, char ret[256]);
-/** sk_link_parse - the key a link name tells; false when it is none */
-bool sk_link_parse(const char *name, struct sk_node_key *ret);
+/** sk_disc_link_parse - the key a link name tells; false when it is none */
+bool sk_disc_link_parse(const char *name, struct sk_node_key *ret);
 /** sk_portal_dir_parse - "A,P" or "A,P,G" (tpgt SK_TPGT_NONE without G); only the canonical spelling of numbers */
 bool sk_portal_dir_parse(const char *name, struct sk_portal *ret);
 
 /* --- store_link.c: where a node's discovery link lies ------------------------------------------------------------------- */
 
-/** sk_link_path - path of the link of @r; "" when records of this source have none */
-void sk_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret);
+/** sk_disc_link_path - path of the link of @r; "" when records of this source have none */
+void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret);
 bool sk_store_exists(struct sk_store *s, const char *path);	/* the entry itself; links are not followed */
 bool sk_store_is_dir(struct sk_store *s, const char *path);
 
 /* --- load.c ------------------------------------------------------------------------------------------------------------- */
 
-/** sk_load - read and parse one record file. NULL: *err has SK_ENOENT, SK_EDB or SK_ENOMEM; empty files are SK_ENOENT */
-struct sk_record *sk_load(int dir, const char *name, enum sk_record_kind kind, const char *path, struct sk_err *err);
-/** sk_load_node - and check that it is the record its path names; fills key->iface for the single-file layout */
-struct sk_record *sk_load_node(struct sk_store *s, int dir, const char *name, struct sk_node_key *key, bool single,
+/** sk_record_load - read and parse one record file. NULL: *err has SK_ENOENT, SK_EDB or SK_ENOMEM; empty files are SK_ENOENT */
+struct sk_record *sk_record_load(int dir, const char *name, enum sk_record_kind kind, const char *path, struct sk_err *err);
+/** sk_record_load_node - and check that it is the record its path names; fills key->iface for the single-file layout */
+struct sk_record *sk_record_load_node(struct sk_store *s, int dir, const char *name, struct sk_node_key *key, bool single,
 			       const char *path, struct sk_err *err);
-int sk_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err);
+int sk_record_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err);
 
 /** sk_conf_scan - the value of @key, lent from @text */
 bool sk_conf_scan(struct sk_span text, const char *key, struct sk_span *ret);

@@ -14,7 +14,7 @@ static void source_dir(const char *top, const struct sk_record *r, struct sk_pat
 	int64_t port = sk_record_int(r, "node.discovery_port");
 
 	ret->s[0] = '\0';
-	if (sk_component_ok(host) && sk_portal_host_ok(sk_span_str(host)) && port > 0 && port <= 65535)
+	if (sk_path_component_ok(host) && sk_portal_host_ok(sk_span_str(host)) && port > 0 && port <= 65535)
 		snprintf(ret->s, sizeof(ret->s), "%s/%s,%" PRId64, top, host, port);
 }
 
@@ -41,7 +41,7 @@ static void isns_link(struct sk_store *s, const struct sk_record *r, const char 
 		*ret = old;
 }
 
-void sk_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret)
+void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret)
 {
 	const char *type = sk_record_get(r, "node.discovery_type");
 	struct sk_path dir = { "" };

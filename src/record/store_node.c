@@ -26,7 +26,7 @@ static struct sk_record *get_at(struct sk_store *s, struct sk_node_key *key, boo
 	if (dir < 0)
 		sk_fail(err, SK_ENOENT, "no such record");
 	else
-		r = sk_load_node(s, dir, base + 1, key, single, path.s, err);
+		r = sk_record_load_node(s, dir, base + 1, key, single, path.s, err);
 	if (!r)
 		sk_in(err, "%s/%s", s->root_path, path.s);
 	return r;
@@ -92,11 +92,11 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 	struct sk_path path, single, link, old_link = { "" };
 
 	sk_path_node(key, &path);
-	sk_link_path(s, r, key, &link);
+	sk_disc_link_path(s, r, key, &link);
 	if (old)
-		sk_link_path(s, old, key, &old_link);
+		sk_disc_link_path(s, old, key, &old_link);
 	sk_record_free(old);
-	if (make_parent(s, &path, err) < 0 || put_link(s, key, &link, err) < 0 || sk_save(s, path.s, r, err) < 0)
+	if (make_parent(s, &path, err) < 0 || put_link(s, key, &link, err) < 0 || sk_record_save(s, path.s, r, err) < 0)
 		return -1;
 	if (*old_link.s && strcmp(old_link.s, link.s) != 0 && sk_atomic_unlink(s, old_link.s, NULL, err) < 0)
 		return -1;
@@ -128,7 +128,7 @@ static int drop_links(struct sk_store *s, const struct sk_record *r, const struc
 	char link[256];
 
 	if (r) {
-		sk_link_path(s, r, key, &path);
+		sk_disc_link_path(s, r, key, &path);
 		return *path.s ? sk_atomic_unlink(s, path.s, NULL, err) : 0;
 	}
 	for (size_t i = 0; i < SK_ARRAY_LEN(tops) && key->portal.tpgt != SK_TPGT_NONE && sk_disc_link_name(key, link); i++) {

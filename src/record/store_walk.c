@@ -105,7 +105,7 @@ static void visit_file(struct walk *w, int dir, const char *name, bool single)
 			deliver(w, NULL);
 		return;
 	}
-	r = sk_load_node(w->s, dir, name, &w->key, single, w->path.s, &why);
+	r = sk_record_load_node(w->s, dir, name, &w->key, single, w->path.s, &why);
 	if (!r) {
 		if (why.sys != ENOENT)	/* removed while we looked, or never there */
 			skipped(w, why.msg);
@@ -198,7 +198,7 @@ int sk_store_nodes(struct sk_store *s, const struct sk_node_selector *sel, sk_no
 	SK_FD int dir = sk_beneath(s->root, "nodes", O_RDONLY | O_DIRECTORY, 0);
 	SK_NAMES struct sk_names names = { 0 };
 
-	if ((sel->target && !sk_component_ok(sel->target)) || (sel->iface && !sk_component_ok(sel->iface)))
+	if ((sel->target && !sk_path_component_ok(sel->target)) || (sel->iface && !sk_path_component_ok(sel->iface)))
 		return 0;	/* nothing can be stored under such a name */
 	if (dir < 0) {
 		if (errno == ENOENT)

@@ -15,10 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 	if (!name)
 		return 0;
-	if (sk_link_parse(name, &key)) {
+	if (sk_disc_link_parse(name, &key)) {
 		unsigned slashes = 0;
 
-		if (strlen(name) < 256 && (!sk_link_name(&key, again) || strcmp(again, name) != 0))
+		if (strlen(name) < 256 && (!sk_disc_link_name(&key, again) || strcmp(again, name) != 0))
 			__builtin_trap();
 		sk_path_node(&key, &path);
 		for (const char *s = path.s; *s; s++)

@@ -230,12 +230,12 @@ static void link_names_are_parsed_and_made(void **st)
 
 	(void)st;
 	for (size_t i = 0; i < SK_ARRAY_LEN(good); i++) {
-		assert_true(sk_link_parse(good[i], &key));
-		assert_true(sk_link_name(&key, name));
+		assert_true(sk_disc_link_parse(good[i], &key));
+		assert_true(sk_disc_link_name(&key, name));
 		assert_string_equal(name, good[i]);
 	}
 	for (size_t i = 0; i < SK_ARRAY_LEN(bad); i++)
-		if (sk_link_parse(bad[i], &key))
+		if (sk_disc_link_parse(bad[i], &key))
 			fail_msg("%s was parsed", bad[i]);
 }
 

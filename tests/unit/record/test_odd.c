@@ -232,7 +232,7 @@ static void the_other_199_are_listed_the_same(void **st)
 	(void)st;
 	room_open(&r, NULL);
 	fill(&r);
-	for (size_t round = 0; round < 3 * SK_ARRAY_LEN(harms); round++) {
+	for (size_t round = 0; round < 2 * SK_ARRAY_LEN(harms); round++) {
 		int victim = (int)rnd(RECORDS);
 		char path[256], full[512], name[64];
 		char *good[2], *now[2], *saved;

@@ -382,7 +382,7 @@ static void a_static_record_called_fw_is_repaired(void **st)
 	memcpy(word, "discovery_type = fw    ", 23);
 	spill(below(&r, "nodes/iqn.2026-11.com.example:new/::1,3260,3/default"), text, strlen(text));
 	free(text);
-	assert_true(sk_link_parse("iqn.2026-11.com.example:new,::1,3260,3,default", &key));
+	assert_true(sk_disc_link_parse("iqn.2026-11.com.example:new,::1,3260,3,default", &key));
 	rec = sk_store_node_get(r.s, &key, NULL);
 	assert_string_equal(sk_record_get(rec, "node.discovery_type"), "static");
 	sk_record_free(rec);
