@@ -25,6 +25,7 @@ struct sk_adm {
 	uint32_t sid;			/* of -r; 0 when not given */
 	struct sk_mgmt_client *client;
 	int daemon_code;		/* the result of an attempt to reach iscsid that failed; 0 before */
+	bool hush_records;		/* odd lines in records are not told: the command does not show them */
 	char conf_file[300];		/* the configuration in force, once it was asked for */
 };
 

@@ -43,9 +43,10 @@ static void set_up_process(void)
 
 static void log_sink(void *ctx, enum sk_level level, enum sk_room room, const char *text)
 {
-	(void)room;
-	if (level != SK_LOG_NOTICE)
-		sk_warn(ctx, "%s", text);
+	struct sk_adm *adm = ctx;
+
+	if (level != SK_LOG_NOTICE && !(room == SK_ROOM_RECORD && adm->hush_records && adm->args.debug <= 0))
+		sk_warn(adm, "%s", text);
 }
 
 /** options for private instances are environment for us and for what we start */
@@ -124,11 +125,19 @@ static int (*const modes[SK_N_MODES])(struct sk_adm *adm) = {
 	[SK_MODE_HOST] = sk_mode_host,
 };
 
+/** programs read any line on stderr of a change as its failure, so odd lines in records are told when they are shown */
+static bool only_shows(const struct sk_adm_args *a)
+{
+	return !(a->ops & ~(unsigned)SK_OP_SHOW) && !a->login && !a->logout && !a->login_class && !a->logout_class &&
+	       !a->rescan && !a->stats;
+}
+
 static int run_mode(struct sk_adm *adm)
 {
 	struct sk_err err = { 0 };
 	int code;
 
+	adm->hush_records = !only_shows(&adm->args);
 	adm->store = sk_store_open(&adm->places, &err);
 	if (!adm->store) {
 		sk_warn(adm, "Could not make %s %d", adm->places.dbroot, err.sys);

@@ -215,7 +215,7 @@ static void take_portal(struct parse *p, const char *text)
 
 	p->a->portal_text = text;
 	if (sk_portal_parse(sk_span_str(text), SK_PORTAL_PORT, &p->a->portal, &err) < 0)
-		stop_with(p->v, SK_RES_INVAL, "Invalid portal '%s': %s", sk_adm_printable(text).s, err.msg);
+		stop_with(p->v, SK_RES_INVAL, "Invalid %s", err.msg);
 }
 
 /** -n or -v: held until the other half is there */

@@ -172,7 +172,7 @@ void sk_doc_error(struct sk_adm *adm, int code, const struct sk_err *err, const 
 	struct json_object *o;
 	char buf[64];
 
-	if (!adm->doc)
+	if (!adm->doc || code == SK_RES_NO_OBJS_FOUND)
 		return;
 	o = sk_doc_about(about);
 	sk_jput_int(o, "code", code);

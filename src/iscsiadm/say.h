@@ -42,7 +42,7 @@ struct sk_about {
 	uint32_t sid;
 };
 struct json_object *sk_doc_about(const struct sk_about *about);
-/** sk_doc_error - append to "errors"; @err and @about may be NULL */
+/** sk_doc_error - append to "errors"; @err and @about may be NULL. That nothing was found is no error */
 void sk_doc_error(struct sk_adm *adm, int code, const struct sk_err *err, const struct sk_about *about);
 /** sk_doc_close - write the document with the exit status */
 void sk_doc_close(struct sk_adm *adm, int code);
