@@ -72,8 +72,10 @@ static const struct desig *desig_of(uint8_t type, size_t n)
 
 		if (d->type != type)
 			continue;
+		if (n == 0)			/* and so not the 0 that ends a list of lengths */
+			return NULL;
 		if (d->len[0] == 0)
-			return n > 0 ? d : NULL;
+			return d;
 		for (size_t k = 0; k < SK_ARRAY_LEN(d->len); k++)
 			if (d->len[k] == n)
 				return d;

@@ -154,6 +154,8 @@ static void identities_never_collide_or_overflow(void **st)
 	(void)st;
 	assert_string_equal(best(p, desig(p, 4, 0, 1, "a\x01", 2), &id), "t10.6101");
 	assert_string_equal(best(p, desig(p, 4, 0, 1, "    ", 4), &id), "");
+	for (uint8_t type = 0; type < 16; type++)
+		assert_string_equal(best(p, desig(p, 4, 0, type, "", 0), &id), "");
 	memset(long_text, 0x01, sizeof(long_text));
 	best(p, desig(p, 4, 0, 1, long_text, 255), &id);
 	assert_int_equal(strlen(id.text), 4 + 510);
