@@ -145,6 +145,22 @@ void sk_session_answer(struct sk_session *s, enum sk_result code, bool only_logi
 	}
 }
 
+static void tell(struct asker *who, const struct sk_session *s, enum sk_result code)
+{
+	struct asker a = *who;
+	struct sk_outcome o = { .code = code, .why = code ? &s->m.err : NULL, .s = s };
+
+	*who = (struct asker){ NULL, NULL };
+	if (a.done)
+		a.done(a.ctx, &o);
+}
+
+void sk_session_give_up(struct sk_session *s)
+{
+	tell(&s->rescan, s, SK_RES_ISCSID_COMM_ERR);
+	tell(&s->logout, s, SK_RES_ISCSID_COMM_ERR);
+}
+
 static void do_attempt_failed(struct sk_session *s)
 {
 	uint64_t now = sk_loop_now(s->all->cfg.loop);
@@ -165,13 +181,7 @@ static void do_lost(struct sk_session *s)
 	if (s->health == SK_HEALTH_LOGGED_IN)
 		s->health = SK_HEALTH_FAILED;
 	sk_say_lost(s);
-	if (s->rescan.done) {
-		struct asker a = s->rescan;
-		struct sk_outcome o = { .code = SK_RES_SESSION_NOT_CONNECTED, .why = &s->m.err, .s = s };
-
-		s->rescan = (struct asker){ NULL, NULL };
-		a.done(a.ctx, &o);
-	}
+	tell(&s->rescan, s, SK_RES_SESSION_NOT_CONNECTED);
 }
 
 static void do_answer(struct sk_session *s)
@@ -181,18 +191,15 @@ static void do_answer(struct sk_session *s)
 
 static void do_logout_answer(struct sk_session *s)
 {
-	struct asker a = s->logout;
-	struct sk_outcome o = { .code = s->m.logout_result, .why = s->m.logout_result ? &s->m.err : NULL, .s = s };
-
-	s->logout = (struct asker){ NULL, NULL };
-	if (a.done)
-		a.done(a.ctx, &o);
+	tell(&s->logout, s, s->m.logout_result);
 }
 
 static void do_gone(struct sk_session *s)
 {
 	sk_say_gone(s);
-	do_logout_answer(s);
+	if (s->m.logout_result == SK_RES_SUCCESS)
+		do_logout_answer(s);
+	tell(&s->rescan, s, SK_RES_SESS_NOT_FOUND);
 	s->health = SK_HEALTH_GONE;
 	s->dead = true;
 	if (!s->all->freeing)

@@ -87,6 +87,7 @@ void sk_talk_end(struct sk_session *s);
 
 /* act.c: what the machine asks for */
 void sk_session_do(struct sk_session *s, unsigned acts);
+void sk_session_give_up(struct sk_session *s);	/* answers whoever asked for a logout or a rescan */
 
 /* say.c: the log */
 void sk_say_up(const struct sk_session *s);

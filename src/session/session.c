@@ -176,10 +176,9 @@ void sk_session_free(struct sk_session *s)
 	if (s->x)
 		s->all->cfg.transport->ops->forget(s->x);
 	sk_timer_free(s->timer);
-	for (struct waiter *w = s->waiters, *next; w; w = next) {
-		next = w->next;
-		free(w);
-	}
+	sk_fail(&s->m.err, SK_ENOTCONN, "the daemon is going down");	/* only then is anybody still waiting */
+	sk_session_answer(s, SK_RES_ISCSID_COMM_ERR, false);
+	sk_session_give_up(s);
 	sk_record_free(s->node);
 	free(s);
 }

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "iscsid/daemon.h"
+#include "record/store.h"
+
+static bool word_is(const char *file, const char *key, const char *word, bool dflt)
+{
+	SK_MEM char *v = sk_conf_get(file, key, NULL);
+
+	return v ? !strcmp(v, word) : dflt;
+}
+
+void sk_daemon_conf(struct sk_daemon *d)
+{
+	SK_MEM char *alias = NULL;
+	struct sk_iname name;
+	struct sk_err err = { 0 };
+
+	if (access(d->places.conf_file, R_OK) < 0)
+		sk_warning(SK_ROOM_DOOR, "can't open configuration file %s: defaults are used", d->places.conf_file);
+	d->safe_logout = word_is(d->places.conf_file, "iscsid.safe_logout", "Yes", false);
+	d->fallback = word_is(d->places.conf_file, "iscsid.transport.fallback", "user", true);
+	alias = sk_conf_get(d->places.name_file, "InitiatorAlias", NULL);
+	if (alias)
+		snprintf(d->alias, sizeof(d->alias), "%s", alias);
+	else if (gethostname(d->alias, sizeof(d->alias)) < 0)
+		d->alias[0] = '\0';
+	d->alias[sizeof(d->alias) - 1] = '\0';
+	if (sk_initiator_name(d->places.name_file, &name, &err) < 0)
+		sk_warning(SK_ROOM_DOOR, "InitiatorName is not known: %s. Sessions need one: put a line \"InitiatorName=iqn…\" into %s "
+			   "(iscsi-iname makes such a name)", err.msg, d->places.name_file);
+}
+
+/* Read again each time: the file may have been written since we started. */
+int sk_daemon_initiator(const struct sk_daemon *d, struct sk_iname *ret, struct sk_err *err)
+{
+	return sk_initiator_name(d->places.name_file, ret, err);
+}
+
+void sk_daemon_machine(char *ret, size_t n)
+{
+	SK_FD int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd >= 0 ? read(fd, ret, n - 1) : -1;
+
+	if (got < 8) {
+		got = gethostname(ret, n - 1) == 0 ? (ssize_t)strnlen(ret, n - 1) : 0;
+	}
+	ret[got] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "iscsid/daemon.h"
+#include "mgmt/message.h"
+#include "record/record.h"
+#include "sys/kernel.h"
+#include "sys/links.h"
+#include "sys/session.h"
+
+/** session.login (docs/management-protocol.md). */
+
+struct asked {
+	struct sk_daemon *d;
+	struct sk_mgmt_req *req;
+	const char *note;
+};
+
+static void put_str(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void put_int(struct json_object *o, const char *key, int64_t value)
+{
+	json_object_object_add(o, key, json_object_new_int64(value));
+}
+
+/* --------------------------------------------------------------------------------------------------------------- disks */
+
+struct listing {
+	const struct sk_daemon *d;
+	const struct sk_sys_session *s;
+	struct json_object *disks;
+};
+
+static void put_by_path(const struct listing *l, struct json_object *o, uint64_t lun)
+{
+	char name[300], path[700];
+
+	if (sk_link_name(l->s->persistent_addr, l->s->persistent_port, l->s->target, lun, name, sizeof(name), NULL) < 0)
+		return;
+	snprintf(path, sizeof(path), "%s/disk/by-path/%s", l->d->places.devdir, name);
+	if (access(path, F_OK) == 0)
+		put_str(o, "by_path", path);
+}
+
+static bool add_disk(void *ctx, const struct sk_sys_lun *lun)
+{
+	const struct listing *l = ctx;
+	struct json_object *o = json_object_new_object();
+	char dev[64];
+
+	if (!o)
+		return false;
+	put_int(o, "lun", (int64_t)lun->lun);
+	if (lun->disk[0]) {
+		snprintf(dev, sizeof(dev), "/dev/%s", lun->disk);
+		put_str(o, "dev", dev);
+		put_by_path(l, o, lun->lun);
+	}
+	if (lun->path[0])
+		put_str(o, "path", lun->path);
+	put_int(o, "size", (int64_t)(lun->blocks * lun->block_size));
+	put_int(o, "block_size", lun->block_size);
+	json_object_array_add(l->disks, o);
+	return true;
+}
+
+struct json_object *sk_daemon_disks(const struct sk_daemon *d, uint32_t sid)
+{
+	struct sk_sys_session s = { 0 };
+	struct listing l = { d, &s, json_object_new_array() };
+
+	if (l.disks && sk_sys_session(&d->places, sid, SK_SYS_FULL, &s, NULL) == 0)
+		(void)sk_sys_luns(&d->places, &s, add_disk, &l);
+	return l.disks;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- the answer */
+
+static struct json_object *success(const struct asked *a, const struct sk_outcome *out)
+{
+	struct json_object *o = json_object_new_object();
+	struct sk_session_info info;
+	char portal[300];
+
+	sk_session_info(out->s, &info);
+	put_int(o, "sid", info.sid);
+	json_object_object_add(o, "existing", json_object_new_boolean(out->existing));
+	put_int(o, "attempts", info.attempts);
+	snprintf(portal, sizeof(portal), "%s,%u", info.current.host[0] ? info.current.host : info.host,
+		 info.current.host[0] ? info.current.port : info.port);
+	put_str(o, "portal", portal);
+	put_str(o, "transport", "tcp");
+	put_str(o, "path", "user");
+	if (a->note)
+		put_str(o, "note", a->note);
+	if (out->scan)
+		put_str(o, "scan_error", out->scan->msg);
+	json_object_object_add(o, "disks", sk_daemon_disks(a->d, info.sid));
+	return o;
+}
+
+static void done(void *ctx, const struct sk_outcome *out)
+{
+	struct asked *a = ctx;
+
+	if (out->code)
+		sk_mgmt_refuse(a->req, out->code, out->why);
+	else
+		sk_mgmt_answer(a->req, success(a, out));
+	free(a);
+}
+
+static void step(void *ctx, const struct sk_step *p)
+{
+	const struct asked *a = ctx;
+	struct json_object *o = json_object_new_object();
+
+	if (!o)
+		return;
+	if (p->kind == SK_STEP_REDIRECT) {
+		put_str(o, "to", p->portal);
+		json_object_object_add(o, "permanent", json_object_new_boolean(p->permanent));
+		sk_mgmt_progress(a->req, "redirect", o);
+		return;
+	}
+	put_int(o, "attempt", p->attempt);
+	put_str(o, "portal", p->portal);
+	put_str(o, "text", p->why->msg);
+	put_int(o, "errno", p->why->sys);
+	put_int(o, "retry_ms", p->retry_ms);
+	sk_mgmt_progress(a->req, "attempt", o);
+}
+
+/* --------------------------------------------------------------------------------------------------------- the request */
+
+static int read_record(struct json_object *o, struct sk_record **ret, struct sk_err *err)
+{
+	struct sk_record *r;
+
+	if (!o)
+		return sk_fail(err, SK_EINVAL, "the request has no record");
+	r = sk_record_new(SK_REC_NODE, err);
+	if (!r)
+		return -1;
+	json_object_object_foreach(o, key, value) {
+		struct sk_err why = { 0 };
+
+		if (json_object_is_type(value, json_type_string) &&
+		    sk_record_set(r, key, json_object_get_string(value), &why) < 0 && why.code != SK_ENOENT) {
+			*err = why;
+			sk_record_free(r);
+			return -1;
+		}
+	}
+	*ret = r;
+	return 0;
+}
+
+/* Who carries it, and what is to be said about that. -1: nobody (12). */
+static int choose_path(struct sk_daemon *d, const struct sk_record *r, const char **ret_note, struct sk_err *err)
+{
+	static const char no_kernel[] = "this kernel has no iSCSI: the user transport carries the session";
+	static const char has_kernel[] = "the user transport carries the session; this version does not drive the kernel's";
+	const char *t = sk_record_get(r, "iface.transport_name");
+
+	*ret_note = NULL;
+	if (t && !strcmp(t, "user"))
+		return 0;
+	if (t && *t && strcmp(t, "tcp") != 0)
+		return sk_fail(err, SK_ENOTSUP, "transport %s is not available", t);
+	if (!d->fallback)
+		return sk_fail(err, SK_ENOTSUP, "no kernel transport for tcp, and iscsid.transport.fallback is not \"user\"");
+	*ret_note = sk_sys_has_kernel_iscsi(&d->places) ? has_kernel : no_kernel;
+	if (!d->note_logged)
+		sk_notice(SK_ROOM_DOOR, "iface.transport_name = tcp: %s", *ret_note);
+	d->note_logged = true;
+	return 0;
+}
+
+static int start(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params, enum sk_result *code,
+		 struct sk_err *err)
+{
+	int64_t timeout_s = sk_msg_int(params, "timeout_s", 0), slot = sk_msg_int(params, "slot", 0);
+	const char *wait = sk_msg_str(params, "wait");
+	struct sk_record *node = NULL;
+	struct sk_iname name = { "" };
+	struct sk_ask_login ask = { 0 };
+	struct asked *a;
+	const char *own;
+
+	*code = SK_RES_INVAL;
+	if (timeout_s < 0 || timeout_s > 86400 || slot < 0 || slot > 4096)
+		return sk_fail(err, SK_EINVAL, "timeout_s or slot is out of range");
+	if (read_record(sk_msg_obj(params, "record"), &node, err) < 0)
+		return -1;
+	*code = SK_RES_TRANS_NOT_FOUND;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		sk_fail(err, SK_ENOMEM, "no memory");
+	if (!a || choose_path(d, node, &a->note, err) < 0)
+		goto undo;
+	own = sk_record_get(node, "iface.initiatorname");
+	*code = SK_RES_LOGIN;
+	if (!(own && *own) && sk_daemon_initiator(d, &name, err) < 0)
+		goto undo;
+	a->d = d;
+	a->req = req;
+	ask = (struct sk_ask_login){
+		.initiator = name.s, .slot = (unsigned)slot, .timeout_s = (unsigned)timeout_s, .step = step, .done = done,
+		.ctx = a, .multiple = sk_msg_bool(params, "multiple", false), .ensure = sk_msg_bool(params, "ensure", false),
+		.fail_fast = sk_msg_bool(params, "fail_fast", false), .login_only = wait && !strcmp(wait, "login"),
+	};
+	if (sk_sessions_login(d->sessions, node, &ask, err) == 0)
+		return 0;
+	*code = sk_result_of(err);
+	free(a);
+	return -1;
+undo:
+	sk_record_free(node);
+	free(a);
+	return -1;
+}
+
+void sk_method_login(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params)
+{
+	enum sk_result code;
+	struct sk_err err = { 0 };
+
+	if (start(d, req, params, &code, &err) < 0)
+		sk_mgmt_refuse(req, code, &err);
+}
