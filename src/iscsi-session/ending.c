@@ -250,6 +250,7 @@ void sk_end_clean(struct sk_keeper *k)
 	(void)rmdir(k->disk_dir);
 	remove_file(k, "record");
 	remove_file(k, "record.new");
+	remove_file(k, "about");
 	remove_file(k, "ctl");
 	remove_file(k, "lock");
 	(void)rmdir(k->dir);

@@ -26,8 +26,8 @@ void sk_priv_steel(void)
 	ssize_t put;
 
 	(void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
-	(void)setrlimit(RLIMIT_MEMLOCK, &all);	/* or every later mapping would count against an ordinary user's limit */
-	if (geteuid() == 0)
+	/* Only without a limit: every later mapping counts against it, and fails when it is used up. */
+	if (setrlimit(RLIMIT_MEMLOCK, &all) == 0 && geteuid() == 0)
 		(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 	if (fd >= 0) {
 		put = write(fd, "-1000", 5);
