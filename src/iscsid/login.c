@@ -52,9 +52,12 @@ static void put_by_path(const struct listing *l, struct json_object *o, uint64_t
 static bool add_disk(void *ctx, const struct sk_sys_lun *lun)
 {
 	const struct listing *l = ctx;
-	struct json_object *o = json_object_new_object();
+	struct json_object *o;
 	char dev[64];
 
+	if (!lun->disk[0] && !lun->path[0])
+		return true;		/* a LUN, but no disk: a target's controller */
+	o = json_object_new_object();
 	if (!o)
 		return false;
 	put_int(o, "lun", (int64_t)lun->lun);
