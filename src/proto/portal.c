@@ -31,12 +31,15 @@ static bool is_alnum(uint8_t c)
 /* The name of an interface, or its number. */
 static bool zone_ok(struct sk_span z)
 {
-	if (z.n == 0 || z.n >= sizeof(((struct sk_host *)NULL)->zone))
+	if (z.n == 0 || z.n >= sizeof(((struct sk_host *)NULL)->zone) || z.p[0] == '.' || z.p[0] == '-')
 		return false;
-	for (size_t i = 0; i < z.n; i++)
+	for (size_t i = 0; i < z.n; i++) {
 		if (!is_alnum(z.p[i]) && !memchr("._-@", z.p[i], 4))
 			return false;
-	return !(z.p[0] == '.' && (z.n == 1 || (z.n == 2 && z.p[1] == '.')));
+		if (z.p[i] == '.' && i + 1 < z.n && z.p[i + 1] == '.')
+			return false;
+	}
+	return true;
 }
 
 static bool name_ok(struct sk_span h)
