@@ -123,7 +123,6 @@ static void lost(void *ctx, const struct sk_err *why)
 {
 	struct proc *p = ctx;
 
-	sk_warning(SK_ROOM_DATAPATH, "connection lost: %s", why->msg);
 	if (p->s)
 		sk_serve_lost(p->s, why, sk_reactor_now(p->r));
 }
