@@ -75,6 +75,7 @@ static const struct {
 	[SK_B_RESCAN] = { no_fields, 0 },
 	[SK_B_FORGET] = { unit_fields, 0 },
 	[SK_B_LOGOUT] = { no_fields, 0 },
+	[SK_B_ABANDON] = { no_fields, 0 },
 	[SK_B_ASK_STATS] = { no_fields, 0 },
 	[SK_B_STARTED] = { result_fields, 0 },
 	[SK_B_HEALTH] = { result_fields, 0 },

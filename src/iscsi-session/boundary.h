@@ -26,6 +26,7 @@ enum sk_b_type {
 	SK_B_RESCAN,		/* answered by SCANNED */
 	SK_B_FORGET,		/* unit: the keeper has taken the disk away; answered by FORGOTTEN */
 	SK_B_LOGOUT,		/* answered by OUT; nothing else is served after it */
+	SK_B_ABANDON,		/* drop the connection, fail every request now and from here on */
 	SK_B_ASK_STATS,		/* answered by STATS */
 	/* engine to keeper */
 	SK_B_STARTED,

@@ -9,33 +9,44 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "iscsi-session/keeper_inner.h"
 #include "sys/links.h"
 
 /* The workers: everything here opens, reads or flushes files that the engine serves, so it can take as long as the target
  * likes. It runs beside the loop and touches only its disk. */
 
-static void set_queue(const char *name, const char *attr, const char *value)
+static bool queue_file(const char *name, const char *attr, int flags, char *text, size_t n)
 {
 	char path[160];
 	SK_FD int fd = -1;
-	ssize_t put;
+	ssize_t moved;
 
 	snprintf(path, sizeof(path), "/sys/block/%s/queue/%s", name, attr);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
-		return;
-	put = write(fd, value, strlen(value));
-	(void)put;
+		return false;
+	moved = flags == O_WRONLY ? write(fd, text, strlen(text)) : read(fd, text, n - 1);
+	if (flags == O_RDONLY && moved >= 0)
+		text[moved] = '\0';
+	return moved > 0;
 }
 
 /* A loop device sends a discard and a write of zeroes as the same request, so the file must answer both with zeroes. Where
- * the LUN cannot give blocks back that would only be slow: the device then offers no discard. */
-static void tune(const struct sk_kdisk *d)
+ * the LUN cannot give blocks back that would only be slow: the device then offers no discard. The limit outlives the
+ * attachment, so it is set either way, and set back for whoever gets the device next. */
+static void offer_discard(const struct sk_kdisk *d, bool offer)
 {
-	if (!d->todo.discard_granularity)
-		set_queue(d->dev.name, "discard_max_bytes", "0");
-	set_queue(d->dev.name, "max_sectors_kb", "1024");
+	char hw[32] = "", granularity[32] = "", value[32];
+	uint64_t max = 0, step = 1;
+
+	if (offer && (!queue_file(d->dev.name, "discard_max_hw_bytes", O_RDONLY, hw, sizeof(hw)) ||
+		      !sk_num_u64(hw, strcspn(hw, "\n"), 0, UINT64_MAX, &max)))
+		return;
+	if (queue_file(d->dev.name, "discard_granularity", O_RDONLY, granularity, sizeof(granularity)))
+		(void)sk_num_u64(granularity, strcspn(granularity, "\n"), 1, UINT32_MAX, &step);
+	snprintf(value, sizeof(value), "%" PRIu64, max - max % step);
+	(void)queue_file(d->dev.name, "discard_max_bytes", O_WRONLY, value, sizeof(value));
 }
 
 static int make_link(struct sk_kdisk *d, struct sk_err *err)
@@ -62,7 +73,7 @@ static int attach(struct sk_kdisk *d, struct sk_err *err)
 		return d->no_loop ? 0 : -1;
 	}
 	d->attached = true;
-	tune(d);
+	offer_discard(d, d->todo.discard_granularity != 0);
 	if (make_link(d, &link_err) < 0) {	/* the disk works without its link */
 		sk_warning(SK_ROOM_DOOR, "%s: %s", d->dev.node, link_err.msg);
 		d->link[0] = '\0';
@@ -86,10 +97,14 @@ int sk_kdisk_detach(struct sk_kdisk *d, bool force, struct sk_err *err)
 {
 	if (!d->attached)
 		return 0;
-	if (!d->off && flush_file(d->dev.node) < 0 && !force)
+	/* Without a connection a flush would wait for one, and a disk that nobody uses has nothing left to flush. */
+	if (d->flush && flush_file(d->dev.node) < 0 && !force)
 		return sk_fail_sys(err, errno, "flush %s", d->dev.node);
-	if (sk_loopdev_detach(d->dev.node, d->file, force, err) < 0 && !force)
+	offer_discard(d, true);
+	if (sk_loopdev_detach(d->dev.node, d->file, force, err) < 0 && !force) {
+		offer_discard(d, d->todo.discard_granularity != 0);
 		return -1;
+	}
 	d->attached = false;
 	if (d->link[0])
 		(void)sk_link_remove(d->k->cfg.devdir, d->link, d->dev.node, NULL);
@@ -178,8 +193,10 @@ static void resized(struct sk_kdisk *d)
 
 static void detached(struct sk_kdisk *d)
 {
-	if (d->rc == 0 && d->k->ending == SK_END_NOT)
+	if (d->rc == 0 && d->k->ending == SK_END_NOT && d->off)
 		forget(d);
+	else if (d->rc == 0 && d->k->ending == SK_END_NOT)	/* the end it was for did not come about */
+		sk_kdisk_go(d, SK_KWORK_ATTACH);
 	else if (d->rc < 0 && d->off)
 		sk_notice(SK_ROOM_DOOR, "session %u: %s stays while it is in use, its I/O fails: %s", d->k->cfg.sid,
 			  d->dev.node, d->err.msg);
@@ -224,6 +241,7 @@ void sk_kdisk_go(struct sk_kdisk *d, enum sk_kdisk_work what)
 	d->state = SK_KDISK_BUSY;
 	d->work = what;
 	d->todo = d->info;
+	d->flush = !d->off && d->k->health == SK_B_LOGGED_IN;
 	d->rc = 0;
 	if (!sk_loop_work(d->k->loop, work, work_over, d, &err)) {
 		d->state = SK_KDISK_IDLE;

@@ -16,7 +16,8 @@
 /* The end of a session, step by step; what can block runs in a worker:
  *
  *	CHECK	is a disk in use? then it is refused unless forced
- *	DISKS	every disk is flushed, its loop device and link go
+ *	DISKS	every disk is flushed, its loop device and link go. When the time is over a forced end has the engine fail
+ *		what still waits; one that is not forced is refused
  *	UNMOUNT	the FUSE mount; in use means refused again, and the disks come back
  *	LOGOUT	Logout Request, until the answer or the time is over
  *	EXIT	the engine ends; then the files go, the controller is answered, and so do we
@@ -38,7 +39,7 @@ static void finish(struct sk_keeper *k)
 		sk_timer_at(k->timer, sk_loop_now(k->loop) + EXIT_MS);
 }
 
-static void refuse(struct sk_keeper *k, const char *text)
+static void refuse(struct sk_keeper *k, enum sk_result code, const char *text)
 {
 	int64_t id = k->end_id;
 
@@ -48,10 +49,10 @@ static void refuse(struct sk_keeper *k, const char *text)
 	k->end_id = 0;
 	sk_timer_at(k->timer, UINT64_MAX);
 	for (struct sk_kdisk *d = k->disks; d; d = d->next)
-		if (!d->attached && !d->off)
+		if (d->state == SK_KDISK_IDLE && !d->attached && !d->off)
 			sk_kdisk_go(d, SK_KWORK_ATTACH);
 	if (id)
-		sk_conn_refuse(k, id, SK_RES_BUSY, text);
+		sk_conn_refuse(k, id, code, text);
 }
 
 static void logout(struct sk_keeper *k)
@@ -84,7 +85,7 @@ static void unmount_over(void *ctx)
 	struct sk_keeper *k = ctx;
 
 	if (k->check_rc < 0 && !k->force) {
-		refuse(k, k->why.msg);
+		refuse(k, SK_RES_BUSY, k->why.msg);
 		return;
 	}
 	k->mounted = false;
@@ -111,7 +112,7 @@ void sk_end_disk_done(struct sk_keeper *k)
 			sk_kdisk_go(d, SK_KWORK_DETACH);
 			return;
 		}
-		refuse(k, d->err.msg);
+		refuse(k, SK_RES_BUSY, d->err.msg);
 		return;
 	}
 	go(k, SK_END_UNMOUNT, unmount_work, unmount_over);
@@ -120,6 +121,7 @@ void sk_end_disk_done(struct sk_keeper *k)
 static void take_disks(struct sk_keeper *k)
 {
 	k->ending = SK_END_DISKS;
+	sk_timer_at(k->timer, sk_loop_now(k->loop) + (uint64_t)k->timeout_s * 1000);
 	for (struct sk_kdisk *d = k->disks; d; d = d->next) {
 		d->force = k->force;
 		if (d->state == SK_KDISK_FORGETTING)
@@ -156,16 +158,23 @@ static void check_over(void *ctx)
 		if (*p == '\n')
 			*p = ',';
 	if (k->check_rc < 0)
-		refuse(k, sk_buf_cstr(&k->users));
+		refuse(k, SK_RES_BUSY, sk_buf_cstr(&k->users));
 	else
 		take_disks(k);
 }
 
 static void late(void *ctx)
 {
+	const struct sk_b_msg abandon = { .type = SK_B_ABANDON };
 	struct sk_keeper *k = ctx;
 
 	switch (k->ending) {
+	case SK_END_DISKS:
+		if (k->force)
+			(void)sk_keeper_tell_engine(k, &abandon, NULL, NULL);
+		else
+			refuse(k, SK_RES_REQ_TIMEDOUT, "the disks could not be flushed in time");
+		break;
 	case SK_END_LOGOUT:
 		sk_warning(SK_ROOM_DOOR, "session %u: no answer to the logout within %u s", k->cfg.sid, k->timeout_s);
 		finish(k);

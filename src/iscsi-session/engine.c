@@ -246,6 +246,10 @@ static void handle(struct proc *p, const struct sk_b_msg *m, int *fds)
 	case SK_B_LOGOUT:
 		sk_serve_logout(p->s);
 		break;
+	case SK_B_ABANDON:
+		sk_reactor_detach(p->r);
+		sk_serve_fail_all(p->s);
+		break;
 	case SK_B_ASK_STATS:
 		stats(p);
 		break;

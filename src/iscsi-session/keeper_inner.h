@@ -43,6 +43,7 @@ struct sk_kdisk {
 	/* the worker's */
 	enum sk_kdisk_work work;
 	struct sk_b_lun todo;
+	bool flush;			/* DETACH: there is a connection to flush over */
 	bool no_loop;			/* not possible here: only the file */
 	int rc;
 	struct sk_err err;

@@ -51,6 +51,7 @@ def lab(tmp_path):
     yield env
     for s in env.sessions:
         s.destroy()
+        print((s.run / f"session-{s.sid}.log").read_text())      # shown when the test failed
     env.tgtd.kill()
 
 
@@ -183,7 +184,7 @@ def test_several_luns_and_block_sizes(lab):
     lab.lun(2, blocksize=4096)
     lab.lun(300)
     s = lab.session()
-    devs = {n: s.disk(n if n < 256 else "0x" + format(n, "016x") if not s.link(n).is_symlink() else n) for n in (1, 2, 300)}
+    devs = {n: s.disk(n) for n in (1, 2, 300)}
     sizes = {n: int(sh("blockdev", "--getss", d).stdout) for n, d in devs.items()}
     assert sizes == {1: 512, 2: 4096, 300: 512}
     for n, d in devs.items():
@@ -447,6 +448,31 @@ def test_end_while_the_target_is_silent(lab):
     finally:
         lab.tgtd.resume()
     assert not loops_over(s.dir) and not s.dir.exists()
+
+
+def test_an_end_that_cannot_flush_is_refused(lab):
+    lab.lun()
+    s = lab.session(timers={"noop_interval": 0})
+    pwrite(s.disk(1), b"d" * 4096, 0)
+    lab.tgtd.pause()
+    try:
+        with pytest.raises(initiator.Refused) as e:
+            s.end(timeout_s=1)
+        assert e.value.code == 33
+    finally:
+        lab.tgtd.resume()
+    wait_for(lambda: s.link(1).is_symlink() and size_of(s.disk(1)) == 32 * MIB)
+    assert pread(s.disk(1), 4096, 0) == b"d" * 4096
+    assert s.end() == 0
+
+
+def test_the_end_of_a_session_without_a_connection(lab):
+    lab.lun()
+    s = lab.session()
+    s.cut()
+    s.ctl.event("health")
+    start = time.monotonic()
+    assert s.end() == 0 and time.monotonic() - start < 5
 
 
 def test_sigterm_logs_out_when_nobody_uses_a_disk(lab):
