@@ -9,44 +9,29 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "iscsi-session/keeper_inner.h"
 #include "sys/links.h"
 
 /* The workers: everything here opens, reads or flushes files that the engine serves, so it can take as long as the target
  * likes. It runs beside the loop and touches only its disk. */
 
-static bool queue_file(const char *name, const char *attr, int flags, char *text, size_t n)
-{
-	char path[160];
-	SK_FD int fd = -1;
-	ssize_t moved;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/queue/%s", name, attr);
-	fd = open(path, flags | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	moved = flags == O_WRONLY ? write(fd, text, strlen(text)) : read(fd, text, n - 1);
-	if (flags == O_RDONLY && moved >= 0)
-		text[moved] = '\0';
-	return moved > 0;
-}
-
 /* A loop device sends a discard and a write of zeroes as the same request, so the file must answer both with zeroes. Where
  * the LUN cannot give blocks back that would only be slow: the device then offers no discard. The limit outlives the
- * attachment, so it is set either way, and set back for whoever gets the device next. */
+ * attachment, so it is set either way, and set back for whoever gets the device next. The kernel wants a multiple of the
+ * granularity (which it takes for 2^32 after a limit of 0) and cuts it to what the device can do. */
 static void offer_discard(const struct sk_kdisk *d, bool offer)
 {
-	char hw[32] = "", granularity[32] = "", value[32];
-	uint64_t max = 0, step = 1;
+	const char *value = offer ? "4294967296" : "0";
+	char path[160];
+	SK_FD int fd = -1;
+	ssize_t put;
 
-	if (offer && (!queue_file(d->dev.name, "discard_max_hw_bytes", O_RDONLY, hw, sizeof(hw)) ||
-		      !sk_num_u64(hw, strcspn(hw, "\n"), 0, UINT64_MAX, &max)))
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/discard_max_bytes", d->dev.name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
 		return;
-	if (queue_file(d->dev.name, "discard_granularity", O_RDONLY, granularity, sizeof(granularity)))
-		(void)sk_num_u64(granularity, strcspn(granularity, "\n"), 1, UINT32_MAX, &step);
-	snprintf(value, sizeof(value), "%" PRIu64, max - max % step);
-	(void)queue_file(d->dev.name, "discard_max_bytes", O_WRONLY, value, sizeof(value));
+	put = write(fd, value, strlen(value));
+	(void)put;
 }
 
 static int make_link(struct sk_kdisk *d, struct sk_err *err)

@@ -184,7 +184,9 @@ def test_several_luns_and_block_sizes(lab):
     lab.lun(2, blocksize=4096)
     lab.lun(300)
     s = lab.session()
-    devs = {n: s.disk(n) for n in (1, 2, 300)}
+    flat = 0x4000 | 300                         # the target's choice of addressing for numbers over 255
+    assert s.link(f"0x{flat:04x}000000000000").is_symlink() and s.file(flat).exists()
+    devs = {1: s.disk(1), 2: s.disk(2), 300: s.disk(f"0x{flat:04x}000000000000")}
     sizes = {n: int(sh("blockdev", "--getss", d).stdout) for n, d in devs.items()}
     assert sizes == {1: 512, 2: 4096, 300: 512}
     for n, d in devs.items():
