@@ -109,16 +109,15 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int add_name(struct sk_names *n, const char *name, size_t *cap)
+int sk_names_add(struct sk_names *n, const char *name)
 {
-	if (n->n == *cap) {
-		size_t want = *cap ? *cap * 2 : 16;
-		char **v = reallocarray(n->v, want, sizeof(*v));
+	/* room for 16, 32, 64 …: grow whenever a power of two is reached */
+	if (n->n == 0 || (n->n >= 16 && (n->n & (n->n - 1)) == 0)) {
+		char **v = reallocarray(n->v, n->n ? n->n * 2 : 16, sizeof(*v));
 
 		if (!v)
 			return -1;
 		n->v = v;
-		*cap = want;
 	}
 	n->v[n->n] = strdup(name);
 	if (!n->v[n->n])
@@ -132,7 +131,6 @@ int sk_names_read(int dir, struct sk_names *ret, struct sk_err *err)
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);	/* a position of its own */
 	struct sk_names names = { 0 };
 	struct dirent *e;
-	size_t cap = 0;
 	DIR *d;
 
 	if (fd < 0)
@@ -148,7 +146,7 @@ int sk_names_read(int dir, struct sk_names *ret, struct sk_err *err)
 	while ((e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		if (add_name(&names, e->d_name, &cap) < 0) {
+		if (sk_names_add(&names, e->d_name) < 0) {
 			errno = ENOMEM;
 			break;
 		}

@@ -49,7 +49,8 @@ struct sk_record *sk_iface_new(const char *name, struct sk_err *err)
 	struct sk_record *r;
 
 	if (!sk_iface_name_ok(name)) {
-		sk_fail(err, SK_EINVAL, "not a name for an iface (1..64 bytes, no '/', no control character, no '.' in front)");
+		sk_fail(err, SK_EINVAL,
+			"not a name for an iface (1..64 bytes, no '/', no control character, no '.' in front)");
 		return NULL;
 	}
 	r = sk_record_new(SK_REC_IFACE, err);

@@ -11,7 +11,7 @@
 /** sk_iface_is_builtin - "default" and "iser" exist without a file; they cannot be written, changed or deleted */
 bool sk_iface_is_builtin(const char *name);
 
-/** sk_iface_new - an iface as `-o new` makes it: built-in defaults, transport tcp ("iser": iser). SK_EINVAL: bad name */
+/** sk_iface_new - an iface as `-o new` makes it: transport tcp ("iser": iser). SK_EINVAL: bad name */
 struct sk_record *sk_iface_new(const char *name, struct sk_err *err);
 
 /** sk_iface_is_v6 - which family's keys may be set: by address when there is one, else by "ipv6" in the name */

@@ -9,7 +9,7 @@
 
 struct sk_value {
 	char *text;	/* owned; NULL = the schema's default */
-	char *raw;	/* owned; what the file said when it was not acceptable: written back until someone sets the key */
+	char *raw;	/* owned; what the file said when that was not acceptable; kept until someone sets the key */
 	enum sk_origin origin;
 };
 
@@ -28,8 +28,8 @@ static inline const char *sk_value_text(const struct sk_record *r, size_t i)
 int sk_value_put(struct sk_record *r, size_t i, const char *text, enum sk_origin origin, struct sk_err *err);
 
 /** sk_record_apply - sk_record_parse with the origin told */
-int sk_record_apply(struct sk_record *r, struct sk_span text, enum sk_origin origin, sk_record_warn *warn, void *ctx,
-		    struct sk_err *err);
+int sk_record_apply(struct sk_record *r, struct sk_span text, enum sk_origin origin, sk_record_warn *warn,
+		    void *ctx, struct sk_err *err);
 
 /** sk_record_family_file, _show - 4 or 6: which of the two iface blocks a file or a listing holds */
 int sk_record_family_file(const struct sk_record *r);

@@ -9,16 +9,31 @@
 #include "base/mem.h"
 #include "record/store_impl.h"
 
+#define TOLD_MAX 64	/* different oddities worth a line in the log */
+
+struct odd {
+	struct sk_store *s;
+	const char *path;
+};
+
 static void odd_line(void *ctx, unsigned line, const char *text)
 {
-	const char *path = ctx;
+	const struct odd *o = ctx;
 
-	sk_warning(SK_ROOM_RECORD, "%s, line %u: %s", path, line, text);
+	for (size_t i = 0; i < o->s->told.n; i++) {
+		if (strcmp(o->s->told.v[i], text) == 0)
+			return;
+	}
+	if (o->s->told.n >= TOLD_MAX || sk_names_add(&o->s->told, text) < 0)
+		return;
+	sk_warning(SK_ROOM_RECORD, "%s/%s, line %u: %s", o->s->root_path, o->path, line, text);
 }
 
-struct sk_record *sk_record_load(int dir, const char *name, enum sk_record_kind kind, const char *path, struct sk_err *err)
+struct sk_record *sk_record_load(struct sk_store *s, int dir, const char *name, enum sk_record_kind kind,
+				 const char *path, struct sk_err *err)
 {
 	SK_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct odd odd = { s, path };
 	struct sk_buf text = { 0 };
 	struct sk_record *r = NULL;
 
@@ -33,7 +48,7 @@ struct sk_record *sk_record_load(int dir, const char *name, enum sk_record_kind 
 		goto out;
 	}
 	r = sk_record_new(kind, err);
-	if (r && sk_record_parse(r, sk_buf_span(&text), true, odd_line, (void *)(uintptr_t)path, err) < 0) {
+	if (r && sk_record_parse(r, sk_buf_span(&text), true, odd_line, &odd, err) < 0) {
 		sk_record_free(r);
 		r = NULL;
 	}
@@ -83,10 +98,10 @@ static void repair_source(struct sk_store *s, struct sk_record *r, const struct 
 		(void)sk_record_set(r, "node.discovery_type", "static", NULL);
 }
 
-struct sk_record *sk_record_load_node(struct sk_store *s, int dir, const char *name, struct sk_node_key *key, bool single,
-			       const char *path, struct sk_err *err)
+struct sk_record *sk_record_load_node(struct sk_store *s, int dir, const char *name, struct sk_node_key *key,
+				      bool single, const char *path, struct sk_err *err)
 {
-	struct sk_record *r = sk_record_load(dir, name, SK_REC_NODE, path, err);
+	struct sk_record *r = sk_record_load(s, dir, name, SK_REC_NODE, path, err);
 	const char *iface;
 
 	if (!r)

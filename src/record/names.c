@@ -94,8 +94,8 @@ void sk_path_single(const struct sk_node_key *key, struct sk_path *ret)
 
 void sk_path_portal(const struct sk_node_key *key, struct sk_path *ret)
 {
-	snprintf(ret->s, sizeof(ret->s), "nodes/%s/%s,%u,%" PRId32, key->target.s, key->portal.host, key->portal.port,
-		 key->portal.tpgt);
+	snprintf(ret->s, sizeof(ret->s), "nodes/%s/%s,%u,%" PRId32, key->target.s, key->portal.host,
+		 key->portal.port, key->portal.tpgt);
 }
 
 void sk_path_node(const struct sk_node_key *key, struct sk_path *ret)
@@ -151,7 +151,8 @@ bool sk_portal_dir_parse(const char *name, struct sk_portal *ret)
 		return false;
 	p.port = (uint16_t)n;
 	if (name[-1] == ',') {
-		if (!part(&name, num, sizeof(num)) || !canonical(num, strlen(num), 65535, &n) || *name || name[-1] == ',')
+		if (!part(&name, num, sizeof(num)) || !canonical(num, strlen(num), 65535, &n) || *name ||
+		    name[-1] == ',')
 			return false;
 		p.tpgt = (int32_t)n;
 	}

@@ -88,8 +88,10 @@ static int chap(const struct sk_record *r, const char *prefix, struct sk_chap_cf
 		snprintf(texts[i].to, sizeof(ret->username), "%s", sk_record_get(r, key));
 	}
 	if (*ret->password_in && !*ret->password)
-		return sk_fail(err, SK_EINVAL, "%s.auth.password_in is set without %s.auth.password: the target proves "
-			       "itself only to an initiator that proves itself", prefix, prefix);
+		return sk_fail(err, SK_EINVAL,
+			       "%s.auth.password_in is set without %s.auth.password: the target proves "
+			       "itself only to an initiator that proves itself",
+			       prefix, prefix);
 	algs(sk_record_get(r, "node.session.auth.chap_algs"), ret);
 	return 0;
 }
@@ -115,11 +117,12 @@ static void bursts(const struct sk_record *r, struct sk_login_cfg *ret)
 	ret->first_burst = within(r, "node.session.iscsi.FirstBurstLength", SEGMENT_MIN, SEGMENT_MAX, 262144);
 	ret->first_burst &= ~UINT32_C(3);
 	ret->first_burst = SK_MIN(ret->first_burst, ret->max_burst);
-	ret->max_recv_dsl = within(r, "node.conn[0].iscsi.MaxRecvDataSegmentLength", SEGMENT_MIN, SEGMENT_MAX, 262144);
+	ret->max_recv_dsl =
+		within(r, "node.conn[0].iscsi.MaxRecvDataSegmentLength", SEGMENT_MIN, SEGMENT_MAX, 262144);
 	ret->max_xmit_dsl = 0;
 	if (sk_record_int(r, "node.conn[0].iscsi.MaxXmitDataSegmentLength") != 0)
-		ret->max_xmit_dsl = within(r, "node.conn[0].iscsi.MaxXmitDataSegmentLength", SEGMENT_MIN, SEGMENT_MAX,
-					   262144);
+		ret->max_xmit_dsl =
+			within(r, "node.conn[0].iscsi.MaxXmitDataSegmentLength", SEGMENT_MIN, SEGMENT_MAX, 262144);
 }
 
 int sk_node_login_cfg(const struct sk_record *node, const struct sk_iname *initiator, struct sk_login_cfg *ret,

@@ -205,8 +205,8 @@ int sk_record_parse(struct sk_record *r, struct sk_span text, bool keep_unknown,
 	return apply(r, text, SK_FROM_FILE, keep_unknown, warn, ctx, err);
 }
 
-int sk_record_apply(struct sk_record *r, struct sk_span text, enum sk_origin origin, sk_record_warn *warn, void *ctx,
-		    struct sk_err *err)
+int sk_record_apply(struct sk_record *r, struct sk_span text, enum sk_origin origin, sk_record_warn *warn,
+		    void *ctx, struct sk_err *err)
 {
 	return apply(r, text, origin, false, warn, ctx, err);
 }

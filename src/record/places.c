@@ -47,7 +47,8 @@ static void beside_program(char ret[static DIR_MAX])
 		if (!slash)
 			return;
 		*slash = '\0';
-		if (snprintf(path, sizeof(path), "%s%s/iscsi-session", exe, up ? "/iscsi-session" : "") >= (int)DIR_MAX)
+		if (snprintf(path, sizeof(path), "%s%s/iscsi-session", exe, up ? "/iscsi-session" : "") >=
+		    (int)DIR_MAX)
 			return;
 		if (access(path, X_OK) == 0) {
 			path[strlen(path) - strlen("/iscsi-session")] = '\0';

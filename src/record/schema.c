@@ -40,25 +40,29 @@
 #define OFFN(k, t, hi, f, u, text) NUM(BOUND, "iface." k, t, "0", 0, hi, SK_ROW_IFACE | (f), u, AT_OFFLOAD, text)
 
 const struct sk_schema_row sk_schema[] = {
-	/* --- node: what it is ----------------------------------------------------------------------------- */
+	/* --- node: what it is --- */
 	TEXT(NODE, "node.name", 254, SK_ROW_KEY, AT_KEY, "name of the target"),
 	NUM(NODE, "node.tpgt", INT, "-1", -1, 65535, SK_ROW_KEY, NULL, AT_KEY, "portal group tag; -1 when unknown"),
 	WORD(NODE, "node.startup", "manual", STARTUP, 0, AT_START, "when sessions are started"),
 	WORD(NODE, "node.leading_login", "No", NO_YES, 0, AT_START, "log in once per target, through one iface"),
 
-	/* --- iface: both kinds of record ------------------------------------------------------------------- */
+	/* --- iface: in both kinds of record --- */
 	TEXT(BOUND, "iface.iscsi_ifacename", 64, SK_ROW_KEY | SK_ROW_EARLY, AT_KEY, "name of the iface"),
 	TEXT(BOUND, "iface.net_ifacename", 15, SK_ROW_IFACE | SK_ROW_EARLY, AT_LOGIN, "network device to bind to"),
 	TEXT(BOUND, "iface.ipaddress", TEXT_MAX, SK_ROW_IFACE | SK_ROW_EARLY, AT_OFFLOAD, "address of the port"),
-	NUM(BOUND, "iface.prefix_len", U8, "0", 0, 128, SK_ROW_IFACE | SK_ROW_EARLY, "bits", AT_OFFLOAD, "prefix length"),
-	TEXT(BOUND, "iface.hwaddress", 17, SK_ROW_IFACE | SK_ROW_EARLY, AT_LOGIN, "MAC address of the device to bind to"),
+	NUM(BOUND, "iface.prefix_len", U8, "0", 0, 128, SK_ROW_IFACE | SK_ROW_EARLY, "bits", AT_OFFLOAD,
+	    "prefix length"),
+	TEXT(BOUND, "iface.hwaddress", 17, SK_ROW_IFACE | SK_ROW_EARLY, AT_LOGIN,
+	     "MAC address of the device to bind to"),
 	TEXT(BOUND, "iface.transport_name", 15, 0, AT_LOGIN, "transport: user, tcp, iser, or an offload driver"),
-	TEXT(BOUND, "iface.initiatorname", TEXT_MAX, SK_ROW_IFACE, AT_LOGIN, "initiator name used through this iface"),
+	TEXT(BOUND, "iface.initiatorname", TEXT_MAX, SK_ROW_IFACE, AT_LOGIN,
+	     "initiator name used through this iface"),
 	OFF("state", 79, 0, "enable or disable the port"),
 	OFFN("vlan_id", U16, 4095, 0, NULL, "VLAN number"),
 	OFFN("vlan_priority", U8, 7, 0, NULL, "VLAN priority"),
 	OFF("vlan_state", 79, 0, "enable or disable VLAN tags"),
-	NUM(BOUND, "iface.iface_num", INT, "0", 0, INT32_MAX, SK_ROW_IFACE, NULL, AT_OFFLOAD, "number of the port's iface"),
+	NUM(BOUND, "iface.iface_num", INT, "0", 0, INT32_MAX, SK_ROW_IFACE, NULL, AT_OFFLOAD,
+	    "number of the port's iface"),
 	OFFN("mtu", U16, 65535, 0, "bytes", "MTU"),
 	OFFN("port", U16, 65535, 0, NULL, "TCP port"),
 	/* --- iface, IPv4 kind */
@@ -121,15 +125,17 @@ const struct sk_schema_row sk_schema[] = {
 	OFF("discovery_auth", 79, 0, "enable or disable authentication of discovery"),
 	OFF("discovery_logout", 79, 0, "enable or disable logout after discovery"),
 
-	/* --- node: where it came from ------------------------------------------------------------------------ */
+	/* --- node: where it came from --- */
 	TEXT(NODE, "node.discovery_address", TEXT_MAX, SK_ROW_KEY, AT_KEY, "address it was discovered through"),
-	NUM(NODE, "node.discovery_port", INT, "0", 0, 65535, SK_ROW_KEY, NULL, AT_KEY, "port it was discovered through"),
+	NUM(NODE, "node.discovery_port", INT, "0", 0, 65535, SK_ROW_KEY, NULL, AT_KEY,
+	    "port it was discovered through"),
 	WORD(NODE, "node.discovery_type", "static", NODE_SOURCE, SK_ROW_KEY, AT_KEY, "how it was found"),
 	/* --- node: session */
 	NUM(NODE, S0 "initial_cmdsn", INT, "0", 0, INT32_MAX, 0, NULL, AT_LOGIN, "first CmdSN"),
 	NUM(NODE, S0 "initial_login_retry_max", INT, "4", 0, INT32_MAX, 0, NULL, AT_LOGIN,
 	    "the first login gives up after this many times login_timeout"),
-	NUM(NODE, S0 "xmit_thread_priority", INT, "-20", -20, 19, 0, NULL, STORED, "priority of the kernel's sender"),
+	NUM(NODE, S0 "xmit_thread_priority", INT, "-20", -20, 19, 0, NULL, STORED,
+	    "priority of the kernel's sender"),
 	NUM(NODE, S0 "cmds_max", INT, "128", 16, 4096, SK_ROW_ZERO, NULL, AT_LOGIN,
 	    "commands in flight per session; 0 = 128, rounded down to a power of 2"),
 	NUM(NODE, S0 "queue_depth", INT, "32", 0, 65535, 0, NULL, AT_LOGIN, "commands in flight per disk; 0 = 32"),
@@ -146,7 +152,8 @@ const struct sk_schema_row sk_schema[] = {
 	    "how long I/O waits for a lost session; 0 = fails at once, -1 = for ever"),
 	NUM(NODE, S0 "err_timeo.abort_timeout", INT, "15", 0, DAY, 0, "s", AT_LOGIN, "wait for a task's abort"),
 	NUM(NODE, S0 "err_timeo.lu_reset_timeout", INT, "30", 0, DAY, 0, "s", AT_LOGIN, "wait for a LUN's reset"),
-	NUM(NODE, S0 "err_timeo.tgt_reset_timeout", INT, "30", 0, DAY, 0, "s", AT_LOGIN, "wait for a target's reset"),
+	NUM(NODE, S0 "err_timeo.tgt_reset_timeout", INT, "30", 0, DAY, 0, "s", AT_LOGIN,
+	    "wait for a target's reset"),
 	NUM(NODE, S0 "err_timeo.host_reset_timeout", INT, "60", 0, DAY, 0, "s", STORED, "wait for a host's reset"),
 	WORD(NODE, S0 "iscsi.FastAbort", "Yes", NO_YES, 0, AT_LOGIN, "stop data of aborted tasks at once"),
 	WORD(NODE, S0 "iscsi.InitialR2T", "No", NO_YES, 0, AT_LOGIN, "offer: writes wait for an R2T"),
@@ -178,7 +185,8 @@ const struct sk_schema_row sk_schema[] = {
 	NUM(NODE, C0 "timeo.logout_timeout", INT, "15", 0, DAY, 0, "s", AT_LOGIN, "wait for a logout; 0 = 15"),
 	NUM(NODE, C0 "timeo.login_timeout", INT, "30", 0, DAY, 0, "s", AT_LOGIN, "one login attempt; 0 = 30"),
 	NUM(NODE, C0 "timeo.auth_timeout", INT, "45", 0, DAY, 0, "s", AT_LOGIN, "one step of a login; 0 = 45"),
-	NUM(NODE, C0 "timeo.noop_out_interval", INT, "5", 0, DAY, 0, "s", AT_LOGIN, "between pings; both 0 = no pings"),
+	NUM(NODE, C0 "timeo.noop_out_interval", INT, "5", 0, DAY, 0, "s", AT_LOGIN,
+	    "between pings; both 0 = no pings"),
 	NUM(NODE, C0 "timeo.noop_out_timeout", INT, "5", 0, DAY, 0, "s", AT_LOGIN, "wait for a ping's answer"),
 	NUM(NODE, C0 "iscsi.MaxXmitDataSegmentLength", INT, "0", 512, DSL_MAX, SK_ROW_ZERO, "bytes", AT_LOGIN,
 	    "longest data segment sent; 0 = as the target declares"),
@@ -189,7 +197,7 @@ const struct sk_schema_row sk_schema[] = {
 	WORD(NODE, C0 "iscsi.IFMarker", "No", NO_YES, 0, STORED, "No is always offered"),
 	WORD(NODE, C0 "iscsi.OFMarker", "No", NO_YES, 0, STORED, "No is always offered"),
 
-	/* --- discovery records ---------------------------------------------------------------------------------- */
+	/* --- discovery records --- */
 	WORD(ST | ISNS, "discovery.startup", "manual", "manual automatic", 0, STORED, "kept for other tools"),
 	WORD(ST, "discovery.type", "sendtargets", DISC_SOURCE, SK_ROW_KEY, AT_KEY, "kind of discovery"),
 	WORD(ISNS, "discovery.type", "isns", DISC_SOURCE, SK_ROW_KEY, AT_KEY, "kind of discovery"),
@@ -213,7 +221,8 @@ const struct sk_schema_row sk_schema[] = {
 	NUM(ST, D0 "timeo.active_timeout", INT, "30", 0, DAY, 0, "s", AT_DISCOVERY, "one answer; 0 = 30"),
 	NUM(ST, D0 "iscsi.MaxRecvDataSegmentLength", INT, "32768", 512, DSL_MAX, 0, "bytes", AT_DISCOVERY,
 	    "longest data segment received"),
-	WORD(ISNS, "discovery.isns.use_discoveryd", "No", NO_YES, 0, AT_DISCOVERY, "iscsid discovers again and again"),
+	WORD(ISNS, "discovery.isns.use_discoveryd", "No", NO_YES, 0, AT_DISCOVERY,
+	     "iscsid discovers again and again"),
 	NUM(ISNS, "discovery.isns.discoveryd_poll_inval", INT, "-1", -1, INT32_MAX, 0, "s", AT_DISCOVERY,
 	    "between iscsid's discoveries; -1 = when the server tells of changes"),
 };

@@ -64,5 +64,6 @@ void sk_store_free(struct sk_store *s)
 	sk_fd_close(&s->link_fd);
 	sk_fd_close(&s->aux);
 	sk_fd_close(&s->root);
+	sk_names_free(&s->told);
 	free(s);
 }

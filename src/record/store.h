@@ -16,7 +16,8 @@
 
 struct sk_store;
 
-/** What names a node record. target.s == "" / portal.host == "" / iface == "" in a *selector* mean "any". */
+/** What names a node record. target.s == "" / portal.host == "" / iface == "" in a *selector* mean "any".
+ * target.s and portal.host are checked, but keep the spelling they have on disk: paths and listings are byte-exact. */
 struct sk_node_key {
 	struct sk_iname target;
 	struct sk_portal portal;	/* tpgt -1 = unknown: the single-file layout */
@@ -45,7 +46,8 @@ struct sk_node_selector {
 	const char *host;	/* NULL = any; equal text, or numerically equal addresses. Never resolves */
 	int port;		/* -1 = any */
 	const char *iface;	/* NULL = any */
-	bool keys_only;		/* do not open the record files: r is NULL, key comes from the path */
+	bool keys_only;		/* do not open the record files: r is NULL, key comes from the path; iface is "" for a
+				 * record of the single-file layout unless .iface selects (then it is looked into) */
 };
 /** sk_store_nodes - opens only directories and files the selector can match; returns the number visited, or -1 */
 int sk_store_nodes(struct sk_store *s, const struct sk_node_selector *sel, sk_node_visit *visit, void *ctx,
@@ -65,9 +67,10 @@ int sk_store_discs(struct sk_store *s, enum sk_disc_type type, sk_disc_visit *vi
 struct sk_record *sk_store_disc_get(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
 				    struct sk_err *err);
 int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
-/** sk_store_disc_delete - the record and every node record linked to it */
+/** sk_store_disc_delete - the record and every node record linked to it that still names it as its source */
 int sk_store_disc_delete(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port, struct sk_err *err);
-/** sk_store_disc_nodes - the nodes linked to a discovery record (STATIC and FW have no host and port) */
+/** sk_store_disc_nodes - the nodes linked to a discovery record. STATIC and FW have no host and port; ISNS with host ""
+ * are the links of the old layout. In byte order; a link without its record is passed over */
 int sk_store_disc_nodes(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
 			sk_node_visit *visit, void *ctx, struct sk_err *err);
 

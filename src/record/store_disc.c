@@ -21,7 +21,8 @@ static const struct source {
 	[SK_DISC_FW] = { "fw", NULL, SK_REC_NODE },
 };
 
-static int dir_path(enum sk_disc_type type, const char *host, uint16_t port, struct sk_path *ret, struct sk_err *err)
+static int dir_path(enum sk_disc_type type, const char *host, uint16_t port, struct sk_path *ret,
+		    struct sk_err *err)
 {
 	if (!sources[type].config || !*host) {
 		snprintf(ret->s, sizeof(ret->s), "%s", sources[type].top);
@@ -34,20 +35,23 @@ static int dir_path(enum sk_disc_type type, const char *host, uint16_t port, str
 }
 
 /* From "A,P" below @top: the record inside the directory, or the file itself in the oldest layout. */
-static struct sk_record *load_disc(int top, enum sk_disc_type type, const char *name, struct sk_err *err)
+static struct sk_record *load_disc(struct sk_store *s, int top, enum sk_disc_type type, const char *name,
+				   struct sk_err *err)
 {
 	SK_FD int dir = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct sk_path path;
 	struct sk_portal at;
 	struct sk_record *r;
 
+	snprintf(path.s, sizeof(path.s), "%s/%s", sources[type].top, name);
 	if (!sk_portal_dir_parse(name, &at) || at.tpgt != SK_TPGT_NONE) {
 		sk_fail(err, SK_EDB, "not the name of a discovery record");
 		return NULL;
 	}
 	if (dir >= 0)
-		r = sk_record_load(dir, sources[type].config, sources[type].kind, name, err);
+		r = sk_record_load(s, dir, sources[type].config, sources[type].kind, path.s, err);
 	else if (errno == ENOTDIR && type == SK_DISC_SENDTARGETS)
-		r = sk_record_load(top, name, sources[type].kind, name, err);
+		r = sk_record_load(s, top, name, sources[type].kind, path.s, err);
 	else
 		r = NULL, sk_db_fail(err, errno, "open");
 	if (r && (strcmp(sk_record_get(r, HOST), at.host) != 0 || sk_record_int(r, PORT) != at.port)) {
@@ -84,7 +88,7 @@ int sk_store_discs(struct sk_store *s, enum sk_disc_type type, sk_disc_visit *vi
 
 		if (sk_disc_link_parse(names.v[i], &link))
 			continue;	/* a link of the old isns layout */
-		r = load_disc(dir, type, names.v[i], &why);
+		r = load_disc(s, dir, type, names.v[i], &why);
 		if (r) {
 			visited++;
 			more = visit(ctx, type, sk_record_get(r, HOST), (uint16_t)sk_record_int(r, PORT), r);
@@ -115,14 +119,14 @@ struct sk_record *sk_store_disc_get(struct sk_store *s, enum sk_disc_type type, 
 		sk_db_fail(err, errno, "open %s/%s", s->root_path, sources[type].top);
 		return NULL;
 	}
-	r = *host ? load_disc(top, type, path.s + strlen(sources[type].top) + 1, err) : NULL;
+	r = *host ? load_disc(s, top, type, path.s + strlen(sources[type].top) + 1, err) : NULL;
 	if (!r)
 		sk_in(err, "discovery record %s,%u", host, port);
 	return r;
 }
 
-static int put_locked(struct sk_store *s, enum sk_disc_type type, const struct sk_path *dir, const struct sk_record *r,
-		      struct sk_err *err)
+static int put_locked(struct sk_store *s, enum sk_disc_type type, const struct sk_path *dir,
+		      const struct sk_record *r, struct sk_err *err)
 {
 	struct sk_path path = *dir;
 	size_t n = strlen(path.s);
@@ -247,7 +251,8 @@ static int delete_locked(struct sk_store *s, enum sk_disc_type type, const char 
 	return 0;
 }
 
-int sk_store_disc_delete(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port, struct sk_err *err)
+int sk_store_disc_delete(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
+			 struct sk_err *err)
 {
 	struct sk_path path;
 	bool removed = false;

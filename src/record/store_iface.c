@@ -10,7 +10,7 @@
 #include "record/store_impl.h"
 
 /* The iface stored in ifaces/@name. */
-static struct sk_record *load_iface(int dir, const char *name, struct sk_err *err)
+static struct sk_record *load_iface(struct sk_store *s, int dir, const char *name, struct sk_err *err)
 {
 	struct sk_record *r;
 	char path[300];
@@ -21,7 +21,7 @@ static struct sk_record *load_iface(int dir, const char *name, struct sk_err *er
 		return NULL;
 	}
 	snprintf(path, sizeof(path), "ifaces/%s", name);
-	r = sk_record_load(dir, name, SK_REC_IFACE, path, err);
+	r = sk_record_load(s, dir, name, SK_REC_IFACE, path, err);
 	if (!r)
 		return NULL;
 	inside = sk_record_get(r, "iface.iscsi_ifacename");
@@ -62,7 +62,7 @@ static void visit_file(struct iface_walk *w, int dir, const char *name)
 
 	if (strcmp(name, "iface.example") == 0 || sk_iface_is_builtin(name))
 		return;
-	r = load_iface(dir, name, &why);
+	r = load_iface(w->s, dir, name, &why);
 	if (!r && w->skip && why.sys != ENOENT) {
 		snprintf(path, sizeof(path), "%s/ifaces/%s", w->s->root_path, name);
 		w->skip(w->skip_ctx, path, why.msg);
@@ -101,7 +101,7 @@ struct sk_record *sk_store_iface_get(struct sk_store *s, const char *name, struc
 		sk_db_fail(err, errno, "open %s/ifaces", s->root_path);
 		return NULL;
 	}
-	r = load_iface(dir, name, err);
+	r = load_iface(s, dir, name, err);
 	if (!r)
 		sk_in(err, "iface %s", sk_iface_name_ok(name) ? name : "");
 	return r;

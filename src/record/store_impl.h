@@ -12,6 +12,12 @@
 #define SK_LOCK_MS 30000	/* how long a single operation waits for the lock, as the incumbent does */
 #define SK_RECORD_MAX (256u << 10)	/* bytes of one record file */
 
+/** Names of a directory, or other owned texts. */
+struct sk_names {
+	char **v;
+	size_t n;
+};
+
 struct sk_store {
 	int root;		/* dbroot */
 	int aux;		/* dbroot/.siskin, or -1 until it is needed */
@@ -21,6 +27,7 @@ struct sk_store {
 	int lock_fd;		/* .siskin/lock, locked while depth > 0 */
 	int link_fd;		/* our file behind the incumbent's lock.write, or -1 */
 	char link_path[300];
+	struct sk_names told;	/* oddities of files already in the log: each once, however many records have it */
 };
 
 /** A path below dbroot, made of checked components. */
@@ -28,7 +35,7 @@ struct sk_path {
 	char s[1024];
 };
 
-/* --- files.c: opening beneath the root, reading, listing ---------------------------------------------------------- */
+/* --- files.c: opening beneath the root, reading, listing --- */
 
 /** sk_db_fail - as sk_fail_sys, with the code SK_EDB (SK_ENOENT stays) */
 int sk_db_fail(struct sk_err *err, int sys, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -39,19 +46,17 @@ int sk_beneath(int root, const char *path, int flags, mode_t mode);
 /** sk_file_slurp - the whole of a regular file of at most @max bytes, appended to @ret */
 int sk_file_slurp(int fd, size_t max, struct sk_buf *ret, struct sk_err *err);
 
-struct sk_names {
-	char **v;
-	size_t n;
-};
 #define SK_NAMES __attribute__((cleanup(sk_names_free)))
 
+/** sk_names_add - a copy of @name at the end; -1 when out of memory */
+int sk_names_add(struct sk_names *n, const char *name);
 /** sk_names_read - entries of a directory in byte order, without "." and ".." */
 int sk_names_read(int dir, struct sk_names *ret, struct sk_err *err);
 void sk_names_free(struct sk_names *n);
 
-/* --- atomic.c: every change of the tree ------------------------------------------------------------------------------ */
+/* --- atomic.c: every change of the tree --- */
 
-/** sk_atomic_write - old or new, never half: temporary file, fsync, rename, fsync of the directory. Needs the lock. */
+/** sk_atomic_write - old or new, never half: temporary file, fsync, rename, fsync of the directory */
 int sk_atomic_write(struct sk_store *s, const char *path, struct sk_span text, struct sk_err *err);
 /** sk_atomic_link - a symbolic link with this target, replacing one with another */
 int sk_atomic_link(struct sk_store *s, const char *path, const char *target, struct sk_err *err);
@@ -66,9 +71,9 @@ void sk_store_rmdir(struct sk_store *s, const char *path);
 /** sk_store_aux - the directory .siskin, made when missing */
 int sk_store_aux(struct sk_store *s, struct sk_err *err);
 
-/* --- names.c: keys, paths and link names ------------------------------------------------------------------------------ */
+/* --- names.c: keys, paths and link names --- */
 
-/** sk_path_component_ok - could this be one component of a path: not empty, ".", "..", no '/', no control, <= 255 bytes */
+/** sk_path_component_ok - 1..255 bytes, not "." or "..", no '/', no control character */
 bool sk_path_component_ok(const char *s);
 /** sk_iname_spelled - a name already found good, kept in its own spelling */
 void sk_iname_spelled(const char *text, struct sk_iname *ret);
@@ -82,23 +87,24 @@ void sk_path_node(const struct sk_node_key *key, struct sk_path *ret);		/* the r
 bool sk_disc_link_name(const struct sk_node_key *key, char ret[256]);
 /** sk_disc_link_parse - the key a link name tells; false when it is none */
 bool sk_disc_link_parse(const char *name, struct sk_node_key *ret);
-/** sk_portal_dir_parse - "A,P" or "A,P,G" (tpgt SK_TPGT_NONE without G); only the canonical spelling of numbers */
+/** sk_portal_dir_parse - "A,P" or "A,P,G" (tpgt SK_TPGT_NONE without G); numbers in canonical spelling only */
 bool sk_portal_dir_parse(const char *name, struct sk_portal *ret);
 
-/* --- store_link.c: where a node's discovery link lies ------------------------------------------------------------------- */
+/* --- store_link.c: where a node's discovery link lies --- */
 
 /** sk_disc_link_path - path of the link of @r; "" when records of this source have none */
 void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret);
 bool sk_store_exists(struct sk_store *s, const char *path);	/* the entry itself; links are not followed */
 bool sk_store_is_dir(struct sk_store *s, const char *path);
 
-/* --- load.c ------------------------------------------------------------------------------------------------------------- */
+/* --- load.c --- */
 
-/** sk_record_load - read and parse one record file. NULL: *err has SK_ENOENT, SK_EDB or SK_ENOMEM; empty files are SK_ENOENT */
-struct sk_record *sk_record_load(int dir, const char *name, enum sk_record_kind kind, const char *path, struct sk_err *err);
+/** sk_record_load - read and parse one record file. NULL: SK_ENOENT (also for an empty file), SK_EDB or SK_ENOMEM */
+struct sk_record *sk_record_load(struct sk_store *s, int dir, const char *name, enum sk_record_kind kind,
+				 const char *path, struct sk_err *err);
 /** sk_record_load_node - and check that it is the record its path names; fills key->iface for the single-file layout */
-struct sk_record *sk_record_load_node(struct sk_store *s, int dir, const char *name, struct sk_node_key *key, bool single,
-			       const char *path, struct sk_err *err);
+struct sk_record *sk_record_load_node(struct sk_store *s, int dir, const char *name, struct sk_node_key *key,
+				      bool single, const char *path, struct sk_err *err);
 int sk_record_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err);
 
 /** sk_conf_scan - the value of @key, lent from @text */

@@ -41,7 +41,8 @@ static void isns_link(struct sk_store *s, const struct sk_record *r, const char 
 		*ret = old;
 }
 
-void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret)
+void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key,
+		       struct sk_path *ret)
 {
 	const char *type = sk_record_get(r, "node.discovery_type");
 	struct sk_path dir = { "" };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two locks. Ours is an OFD lock on dbroot/.siskin/lock: the kernel releases it when its owner dies, and every mount
- * namespace that sees the database sees it. The incumbent's is the hard link lock.write in its lock directory, which
- * nothing releases but its owner. We take that one as well where we can: the file behind our link is one of our own
- * with an OFD lock on it, so that whoever finds the link can tell whether we live.
+ * Two locks. Ours is an OFD lock on dbroot/.siskin/lock: the kernel releases it when its owner dies, and every
+ * mount namespace that sees the database sees it. The incumbent's is the hard link lock.write in its lock
+ * directory, which nothing releases but its owner. We take that one as well where we can: the file behind our link
+ * is one of our own with an OFD lock on it, so that whoever finds the link can tell whether we live.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -132,7 +132,8 @@ static void break_dead(const char *link)
 	if (ofd_lock(fd) < 0)
 		return;	/* it lives */
 	/* Nobody else can hold this lock now; is the link still this file? */
-	if (fstat(fd, &ours) == 0 && lstat(link, &now) == 0 && ours.st_ino == now.st_ino && ours.st_dev == now.st_dev)
+	if (fstat(fd, &ours) == 0 && lstat(link, &now) == 0 && ours.st_ino == now.st_ino &&
+	    ours.st_dev == now.st_dev)
 		(void)unlink(link);
 }
 
@@ -143,8 +144,9 @@ static int link_timeout(const char *link, struct sk_err *err)
 
 	if (fd >= 0)
 		read_owner(fd, owner, sizeof(owner));
-	return sk_fail(err, SK_EDB, "the database is locked by %s through %s; remove that file if no iscsiadm is running",
-		       owner, link);
+	return sk_fail(err, SK_EDB,
+		       "the database is locked by %s through %s; remove that file if no iscsiadm is running", owner,
+		       link);
 }
 
 static int take_link(struct sk_store *s, int64_t deadline, struct sk_err *err)

@@ -71,7 +71,8 @@ static int make_parent(struct sk_store *s, const struct sk_path *path, struct sk
 	return sk_atomic_dirs(s, dir.s, err);
 }
 
-static int put_link(struct sk_store *s, const struct sk_node_key *key, const struct sk_path *link, struct sk_err *err)
+static int put_link(struct sk_store *s, const struct sk_node_key *key, const struct sk_path *link,
+		    struct sk_err *err)
 {
 	char target[sizeof(struct sk_path) + 300];
 	struct sk_path portal;
@@ -85,7 +86,8 @@ static int put_link(struct sk_store *s, const struct sk_node_key *key, const str
 	return sk_atomic_link(s, link->s, target, err);
 }
 
-/* The link first, then the record, then what is superseded: a crash leaves the old record or the new one, linked. */
+/* The link first, then the record, then what is superseded: a crash leaves the old record or the new one, linked.
+ */
 static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_node_key *key, struct sk_err *err)
 {
 	struct sk_record *old = get_at(s, key, key->portal.tpgt == SK_TPGT_NONE, NULL);
@@ -96,7 +98,8 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 	if (old)
 		sk_disc_link_path(s, old, key, &old_link);
 	sk_record_free(old);
-	if (make_parent(s, &path, err) < 0 || put_link(s, key, &link, err) < 0 || sk_record_save(s, path.s, r, err) < 0)
+	if (make_parent(s, &path, err) < 0 || put_link(s, key, &link, err) < 0 ||
+	    sk_record_save(s, path.s, r, err) < 0)
 		return -1;
 	if (*old_link.s && strcmp(old_link.s, link.s) != 0 && sk_atomic_unlink(s, old_link.s, NULL, err) < 0)
 		return -1;
@@ -121,7 +124,8 @@ int sk_store_node_put(struct sk_store *s, const struct sk_record *r, struct sk_e
 }
 
 /* All links this record may have: the one its source says, or any when the record cannot be read. */
-static int drop_links(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_err *err)
+static int drop_links(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key,
+		      struct sk_err *err)
 {
 	static const char *const tops[] = { "static", "fw", "isns" };
 	struct sk_path path;
@@ -131,7 +135,8 @@ static int drop_links(struct sk_store *s, const struct sk_record *r, const struc
 		sk_disc_link_path(s, r, key, &path);
 		return *path.s ? sk_atomic_unlink(s, path.s, NULL, err) : 0;
 	}
-	for (size_t i = 0; i < SK_ARRAY_LEN(tops) && key->portal.tpgt != SK_TPGT_NONE && sk_disc_link_name(key, link); i++) {
+	for (size_t i = 0;
+	     i < SK_ARRAY_LEN(tops) && key->portal.tpgt != SK_TPGT_NONE && sk_disc_link_name(key, link); i++) {
 		snprintf(path.s, sizeof(path.s), "%s/%s", tops[i], link);
 		if (sk_atomic_unlink(s, path.s, NULL, err) < 0)
 			return -1;

@@ -198,7 +198,8 @@ int sk_store_nodes(struct sk_store *s, const struct sk_node_selector *sel, sk_no
 	SK_FD int dir = sk_beneath(s->root, "nodes", O_RDONLY | O_DIRECTORY, 0);
 	SK_NAMES struct sk_names names = { 0 };
 
-	if ((sel->target && !sk_path_component_ok(sel->target)) || (sel->iface && !sk_path_component_ok(sel->iface)))
+	if ((sel->target && !sk_path_component_ok(sel->target)) ||
+	    (sel->iface && !sk_path_component_ok(sel->iface)))
 		return 0;	/* nothing can be stored under such a name */
 	if (dir < 0) {
 		if (errno == ENOENT)

@@ -32,8 +32,8 @@ void sk_schema_legal(struct sk_buf *out, const struct sk_schema_row *row)
 		}
 		return;
 	default:
-		sk_buf_printf(out, "%s%" PRId64 "..%" PRId64 "%s%s", row->flags & SK_ROW_ZERO ? "0 or " : "", row->min,
-			      row->max, row->unit ? " " : "", row->unit ? row->unit : "");
+		sk_buf_printf(out, "%s%" PRId64 "..%" PRId64 "%s%s", row->flags & SK_ROW_ZERO ? "0 or " : "",
+			      row->min, row->max, row->unit ? " " : "", row->unit ? row->unit : "");
 	}
 }
 
@@ -61,7 +61,8 @@ static int refuse(const struct sk_schema_row *row, struct sk_span value, const c
 
 	quote(&shown, row, value);
 	sk_schema_legal(&legal, row);
-	return sk_fail(err, SK_EINVAL, "%s=%s %s; legal: %s", row->key, sk_buf_cstr(&shown), why, sk_buf_cstr(&legal));
+	return sk_fail(err, SK_EINVAL, "%s=%s %s; legal: %s", row->key, sk_buf_cstr(&shown), why,
+		       sk_buf_cstr(&legal));
 }
 
 static bool has_control(struct sk_span s)
@@ -78,8 +79,8 @@ static bool is_blank(uint8_t c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static int check_number(const struct sk_schema_row *row, struct sk_span v, enum sk_exactness how, struct sk_buf *ret,
-			struct sk_err *err)
+static int check_number(const struct sk_schema_row *row, struct sk_span v, enum sk_exactness how,
+			struct sk_buf *ret, struct sk_err *err)
 {
 	const struct width *w = &widths[row->type];
 	int64_t n;

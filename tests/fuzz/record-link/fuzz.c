@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		if (slashes != 3 || strstr(path.s, "/../") || strstr(path.s, "//"))
 			__builtin_trap();
 	}
-	if (sk_portal_dir_parse(name, &portal) && (portal.port == 0 || portal.tpgt < -1 || strchr(portal.host, '/')))
+	if (sk_portal_dir_parse(name, &portal) &&
+	    (portal.port == 0 || portal.tpgt < -1 || strchr(portal.host, '/')))
 		__builtin_trap();
 	free(name);
 	return 0;

@@ -110,7 +110,8 @@ static void the_initiator_name_is_checked_and_kept_as_spelled(void **st)
 
 	(void)st;
 	room_open(&r, NULL);
-	put(&r, "initiatorname.iscsi", "## a comment\nInitiatorName=iqn.1993-08.org.Debian:01:AbC\nInitiatorAlias=box\n", path);
+	put(&r, "initiatorname.iscsi",
+	    "## a comment\nInitiatorName=iqn.1993-08.org.Debian:01:AbC\nInitiatorAlias=box\n", path);
 	assert_int_equal(sk_initiator_name(path, &name, NULL), 0);
 	assert_string_equal(name.s, "iqn.1993-08.org.Debian:01:AbC");
 	text = sk_conf_get(path, "InitiatorAlias", NULL);
@@ -129,8 +130,8 @@ static void the_initiator_name_is_checked_and_kept_as_spelled(void **st)
 	room_close(&r);
 }
 
-static const char *const vars[] = { "SISKIN_HOMEDIR", "SISKIN_DBROOT", "SISKIN_RUNDIR", "SISKIN_LOCKDIR", "SISKIN_DEVDIR",
-				    "SISKIN_SYSFS", "SISKIN_LIBEXECDIR" };
+static const char *const vars[] = { "SISKIN_HOMEDIR", "SISKIN_DBROOT", "SISKIN_RUNDIR",	   "SISKIN_LOCKDIR",
+				    "SISKIN_DEVDIR",  "SISKIN_SYSFS",  "SISKIN_LIBEXECDIR" };
 
 static void places_follow_the_environment(void **st)
 {

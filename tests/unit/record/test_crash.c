@@ -28,7 +28,8 @@ static struct sk_node_key key_of(const char *name, const char *host)
 	return k;
 }
 
-/* --- the operations ------------------------------------------------------------------------------------------------ */
+/* --- the operations
+ * ------------------------------------------------------------------------------------------------ */
 
 static int op_new(struct sk_store *s)
 {
@@ -98,11 +99,12 @@ static const struct op {
 	const char *name;
 	int (*run)(struct sk_store *s);
 } ops[] = {
-	{ "new", op_new }, { "update", op_update }, { "move", op_move }, { "delete", op_delete }, { "disc", op_disc },
-	{ "iface", op_iface },
+	{ "new", op_new },	 { "update", op_update }, { "move", op_move },
+	{ "delete", op_delete }, { "disc", op_disc },	  { "iface", op_iface },
 };
 
-/* --- what a reader sees --------------------------------------------------------------------------------------------- */
+/* --- what a reader sees
+ * --------------------------------------------------------------------------------------------- */
 
 static void no_skip(void *ctx, const char *path, const char *why)
 {
@@ -143,7 +145,8 @@ static char *seen(struct room *r)
 	return out.p ? out.p : calloc(1, 1);
 }
 
-/* --- the killer ------------------------------------------------------------------------------------------------------ */
+/* --- the killer
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* Run @op in a child that dies before its @nth system call. False when it came to its end before. */
 static bool run_killed(struct room *r, const struct op *op, unsigned nth)
@@ -209,7 +212,8 @@ static void each_system_call_may_be_the_last(void **st)
 			old += strcmp(now, before) == 0;
 			new += strcmp(now, after) == 0;
 			if (strcmp(now, before) != 0 && strcmp(now, after) != 0)
-				fail_msg("%s, killed before call %u: neither old nor new:\n%s", ops[i].name, nth, now);
+				fail_msg("%s, killed before call %u: neither old nor new:\n%s", ops[i].name, nth,
+					 now);
 			free(now);
 			/* the next one is not held up, and ends where an undisturbed one ends */
 			assert_int_equal(sk_store_lock(r.s, 500, NULL), 0);

@@ -182,7 +182,8 @@ static int count_up(struct room *r, const char *key)
 
 static void concurrent_updates_lose_nothing(void **st)
 {
-	static const char *const keys[] = { "node.session.initial_cmdsn", "node.session.reopen_max", "node.session.queue_depth" };
+	static const char *const keys[] = { "node.session.initial_cmdsn", "node.session.reopen_max",
+					    "node.session.queue_depth" };
 	struct sk_node_key k = { .target = { "iqn.2026-11.com.example:disk1" }, .portal = { "127.0.0.1", 3260, 1 },
 				 .iface = "default" };
 	struct sk_record *rec;

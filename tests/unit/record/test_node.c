@@ -86,7 +86,8 @@ static void digests_have_four_spellings(void **st)
 {
 	(void)st;
 	assert_int_equal(login("node.conn[0].iscsi.HeaderDigest = CRC32C\n").header_digest, SK_DIGEST_CRC32C);
-	assert_int_equal(login("node.conn[0].iscsi.HeaderDigest = CRC32C,None\n").header_digest, SK_DIGEST_CRC32C_NONE);
+	assert_int_equal(login("node.conn[0].iscsi.HeaderDigest = CRC32C,None\n").header_digest,
+			 SK_DIGEST_CRC32C_NONE);
 	assert_int_equal(login("node.conn[0].iscsi.DataDigest = None,CRC32C\n").data_digest, SK_DIGEST_NONE_CRC32C);
 	assert_int_equal(login("node.conn[0].iscsi.DataDigest = None, CRC32C\n").data_digest, SK_DIGEST_NONE);
 }
@@ -218,13 +219,23 @@ static void link_names_are_parsed_and_made(void **st)
 					    "iqn.2026-11.com.example:a,2001:db8::1,3260,0,if0",
 					    "iqn.2026-11.com.example:A,san.example.com,1,65535,a,b",
 					    "iqn.2026-11.com.example:a,fe80::1%eth0,65535,1,default" };
-	static const char *const bad[] = { "", "a", ",,,,", "iqn.2026-11.com.example:a", "iqn.2026-11.com.example:a,",
-					   "iqn.2026-11.com.example:a,1.2.3.4,3260,1", "iqn.2026-11.com.example:a,1.2.3.4,3260,1,",
-					   "iqn.2026-11.com.example:a,1.2.3.4,0,1,d", "iqn.2026-11.com.example:a,1.2.3.4,03260,1,d",
+	static const char *const bad[] = { "",
+					   "a",
+					   ",,,,",
+					   "iqn.2026-11.com.example:a",
+					   "iqn.2026-11.com.example:a,",
+					   "iqn.2026-11.com.example:a,1.2.3.4,3260,1",
+					   "iqn.2026-11.com.example:a,1.2.3.4,3260,1,",
+					   "iqn.2026-11.com.example:a,1.2.3.4,0,1,d",
+					   "iqn.2026-11.com.example:a,1.2.3.4,03260,1,d",
 					   "iqn.2026-11.com.example:a,1.2.3.4,3260,-1,d",
-					   "iqn.2026-11.com.example:a,1.2.3.4,3260,65536,d", "..,1.2.3.4,3260,1,d",
-					   "iqn.2026-11.com.example:a,..,3260,1,d", "iqn.2026-11.com.example:a,1.2.3.4,3260,1,..",
-					   "iqn.2026-11.com.example:a,1.2.3.4,3260,1,a/b", "st_config", "127.0.0.1,3260" };
+					   "iqn.2026-11.com.example:a,1.2.3.4,3260,65536,d",
+					   "..,1.2.3.4,3260,1,d",
+					   "iqn.2026-11.com.example:a,..,3260,1,d",
+					   "iqn.2026-11.com.example:a,1.2.3.4,3260,1,..",
+					   "iqn.2026-11.com.example:a,1.2.3.4,3260,1,a/b",
+					   "st_config",
+					   "127.0.0.1,3260" };
 	struct sk_node_key key;
 	char name[256];
 

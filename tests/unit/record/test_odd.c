@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "record/store_impl.h"
 
@@ -48,7 +49,8 @@ static bool add(void *ctx, const struct sk_node_key *key, const struct sk_record
 
 	if (strcmp(key->target.s, l->without) == 0)
 		return true;
-	sk_buf_printf(&l->text, "%s %s,%u,%d\n", key->target.s, key->portal.host, key->portal.port, key->portal.tpgt);
+	sk_buf_printf(&l->text, "%s %s,%u,%d\n", key->target.s, key->portal.host, key->portal.port,
+		      key->portal.tpgt);
 	if (r)
 		sk_record_print(&l->text, r, SK_FORM_SHOW_SECRETS);
 	return true;
@@ -267,10 +269,12 @@ static void the_other_199_are_listed_the_same(void **st)
 
 static void strange_entries_are_told_and_passed(void **st)
 {
-	static const char *const files[] = { "nodes/stray", "nodes/iqn.2026-11.com.example:disk001/stray",
+	static const char *const files[] = { "nodes/stray",
+					     "nodes/iqn.2026-11.com.example:disk001/stray",
 					     "nodes/iqn.2026-11.com.example:disk001/192.0.2.2,3260,1/default~",
 					     "nodes/iqn.2026-11.com.example:disk001/192.0.2.2,3260,1/.swp",
-					     "nodes/iqn.2026-11.com.example:disk001/a,0", "nodes/iqn.2026-11.com.example:disk001/,1,1",
+					     "nodes/iqn.2026-11.com.example:disk001/a,0",
+					     "nodes/iqn.2026-11.com.example:disk001/,1,1",
 					     "nodes/iqn.2026-11.com.example:disk001/a,03260,1" };
 	unsigned skips;
 	struct room r;
@@ -320,12 +324,64 @@ static void an_empty_record_is_absent(void **st)
 	room_close(&r);
 }
 
+static void count_lines(void *ctx, enum sk_level level, enum sk_room room, const char *text)
+{
+	assert_int_equal(level, SK_LOG_WARNING);
+	assert_int_equal(room, SK_ROOM_RECORD);
+	assert_non_null(strstr(text, "node.of.tomorrow"));
+	(*(unsigned *)ctx)++;
+}
+
+static void an_unknown_key_is_told_once_and_survives(void **st)
+{
+	unsigned lines = 0, skips;
+	struct room r;
+	char *all;
+
+	(void)st;
+	room_open(&r, NULL);
+	fill(&r);
+	for (int i = 0; i < RECORDS; i++) {
+		char path[256];
+		struct file f;
+
+		record_path(i, path);
+		f.path = below(&r, path);
+		f.text = slurp(f.path, &f.n);
+		unknown_key(&f);
+		free(f.text);
+	}
+	sk_log_to(count_lines, &lines, SK_LOG_WARNING, 0);
+	for (int i = 0; i < 2; i++) {
+		all = listing(&r, "", false, &skips);
+		assert_int_equal(skips, 0);
+		free(all);
+	}
+	sk_log_to(NULL, NULL, SK_LOG_WARNING, 0);
+	assert_int_equal(lines, 1);
+	{
+		struct sk_node_key key = { .target = { "iqn.2026-11.com.example:disk001" },
+					   .portal = { "192.0.2.2", 3260, 1 }, .iface = "default" };
+		struct sk_record *rec = sk_store_node_get(r.s, &key, NULL);
+		char *text;
+
+		assert_non_null(rec);
+		assert_int_equal(sk_store_node_put(r.s, rec, NULL), 0);
+		text = slurp(below(&r, "nodes/iqn.2026-11.com.example:disk001/192.0.2.2,3260,1/default"), NULL);
+		assert_non_null(strstr(text, "\nnode.of.tomorrow = 1\n# END RECORD\n"));
+		free(text);
+		sk_record_free(rec);
+	}
+	room_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_other_199_are_listed_the_same),
 		cmocka_unit_test(strange_entries_are_told_and_passed),
 		cmocka_unit_test(an_empty_record_is_absent),
+		cmocka_unit_test(an_unknown_key_is_told_once_and_survives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

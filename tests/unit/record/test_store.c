@@ -38,7 +38,8 @@ static bool collect(void *ctx, const struct sk_node_key *key, const struct sk_re
 	return true;
 }
 
-static bool collect_disc(void *ctx, enum sk_disc_type type, const char *host, uint16_t port, const struct sk_record *r)
+static bool collect_disc(void *ctx, enum sk_disc_type type, const char *host, uint16_t port,
+			 const struct sk_record *r)
 {
 	struct sk_node_key none = { 0 };
 
@@ -54,7 +55,8 @@ static bool collect_iface(void *ctx, const struct sk_record *r)
 	return collect(ctx, &none, r);
 }
 
-/* Every record of the incumbent's trees is read and written again: nothing changes, not a byte, a mode or a link. */
+/* Every record of the incumbent's trees is read and written again: nothing changes, not a byte, a mode or a link.
+ */
 static void trees_survive_a_round_trip(void **st)
 {
 	const struct sk_node_selector all = { .port = -1 };
@@ -68,7 +70,8 @@ static void trees_survive_a_round_trip(void **st)
 		room_open(&r, trees[t]);
 		before = snapshot(&r);
 		assert_true(sk_store_nodes(r.s, &all, collect, &nodes, no_skip, NULL, NULL) >= 1);
-		assert_true(sk_store_discs(r.s, SK_DISC_SENDTARGETS, collect_disc, &discs, no_skip, NULL, NULL) >= 0);
+		assert_true(sk_store_discs(r.s, SK_DISC_SENDTARGETS, collect_disc, &discs, no_skip, NULL, NULL) >=
+			    0);
 		assert_true(sk_store_discs(r.s, SK_DISC_ISNS, collect_disc, &discs, no_skip, NULL, NULL) >= 0);
 		assert_true(sk_store_ifaces(r.s, false, collect_iface, &ifaces, no_skip, NULL, NULL) >= 0);
 		for (size_t i = 0; i < nodes.n; i++) {
@@ -148,15 +151,18 @@ static void a_walk_selects(void **st)
 	const struct sk_node_selector v6 = { .host = "2001:DB8:0::10", .port = 3260 };
 	const struct sk_node_selector one = { .target = DISK1, .port = 3261, .iface = "default" };
 	const struct sk_node_selector none = { .target = "../nodes", .port = -1 };
-	const struct sk_node_selector single = { .port = -1, .iface = "default", .keys_only = true, .target = DISK2 };
+	const struct sk_node_selector single = {
+		.port = -1, .iface = "default", .keys_only = true, .target = DISK2
+	};
 	struct room r;
 
 	(void)st;
 	room_open(&r, "static");
 	expect_list(&r, &all, DISK1 " 2001:db8::10,3260,1 default\n" DISK1 " san.example.com,3261,2 default\n" DISK2
 			      " 192.0.2.10,3260,-1 default\n");
-	expect_list(&r, &keys, DISK1 " 2001:db8::10,3260,1 default\n" DISK1 " san.example.com,3261,2 default\n" DISK2
-			       " 192.0.2.10,3260,-1 \n");
+	expect_list(&r, &keys,
+		    DISK1 " 2001:db8::10,3260,1 default\n" DISK1 " san.example.com,3261,2 default\n" DISK2
+			  " 192.0.2.10,3260,-1 \n");
 	expect_list(&r, &v6, DISK1 " 2001:db8::10,3260,1 default\n");
 	expect_list(&r, &one, DISK1 " san.example.com,3261,2 default\n");
 	expect_list(&r, &none, "");
@@ -232,7 +238,8 @@ static void deleting_a_source_takes_its_nodes(void **st)
 
 	(void)st;
 	room_open(&r, "basic");
-	assert_int_equal(sk_store_disc_nodes(r.s, SK_DISC_SENDTARGETS, "127.0.0.1", 3260, collect, &nodes, NULL), 2);
+	assert_int_equal(sk_store_disc_nodes(r.s, SK_DISC_SENDTARGETS, "127.0.0.1", 3260, collect, &nodes, NULL),
+			 2);
 	assert_int_equal(sk_store_disc_delete(r.s, SK_DISC_SENDTARGETS, "127.0.0.1", 3260, NULL), 0);
 	assert_false(exists(&r, "send_targets/127.0.0.1,3260"));
 	assert_false(exists(&r, "nodes/" DISK1));
@@ -294,7 +301,9 @@ static void nothing_leaves_the_tree(void **st)
 	room_open(&r, "basic");
 	before = snapshot(&r);
 	for (size_t i = 0; i < SK_ARRAY_LEN(names) + SK_ARRAY_LEN(hosts); i++) {
-		struct sk_node_key key = { .target = { DISK1 }, .portal = { "127.0.0.1", 3260, 1 }, .iface = "default" };
+		struct sk_node_key key = { .target = { DISK1 },
+					   .portal = { "127.0.0.1", 3260, 1 },
+					   .iface = "default" };
 		struct sk_record *rec = node(DISK1, "127.0.0.1", "1", NULL);
 		bool is_name = i < SK_ARRAY_LEN(names);
 		const char *text = is_name ? names[i] : hosts[i - SK_ARRAY_LEN(names)];

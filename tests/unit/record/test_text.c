@@ -70,7 +70,8 @@ static void lines_are_read_as_the_table_says(void **st)
 		struct sk_record *r = parse(SK_REC_NODE, cases[i].text, &w);
 
 		if (strcmp(sk_record_get(r, "node.startup"), cases[i].startup) != 0 || w.n != cases[i].warnings)
-			fail_msg("%s: %s, %u warnings (%s)", cases[i].text, sk_record_get(r, "node.startup"), w.n, w.last);
+			fail_msg("%s: %s, %u warnings (%s)", cases[i].text, sk_record_get(r, "node.startup"), w.n,
+				 w.last);
 		sk_record_free(r);
 	}
 }
@@ -103,9 +104,10 @@ static void print_file(const struct sk_record *r, struct sk_buf *out)
 /* Unknown keys, comments and values this build does not know survive; setting a key ends its old value's life. */
 static void what_is_not_understood_is_written_back(void **st)
 {
-	static const char text[] = "# BEGIN RECORD 2.9\nnode.startup = whenever\nnode.session.cmds_max = 12k\n"
-				   "node.future.key = a = b\n# siskin: a note\nnode.session.auth.chap_algs = SHA512,MD5\n"
-				   "# END RECORD\n";
+	static const char text[] =
+		"# BEGIN RECORD 2.9\nnode.startup = whenever\nnode.session.cmds_max = 12k\n"
+		"node.future.key = a = b\n# siskin: a note\nnode.session.auth.chap_algs = SHA512,MD5\n"
+		"# END RECORD\n";
 	SK_BUF struct sk_buf out = { 0 };
 	SK_BUF struct sk_buf show = { 0 };
 	struct warnings w;
@@ -137,7 +139,8 @@ static void what_is_not_understood_is_written_back(void **st)
 
 static void keys_of_other_releases_are_kept_but_not_invented(void **st)
 {
-	static const char *const lines[] = { "node.session.sess_reopen_log_freq = 5\n", "node.session.conn_reopen_log_freq = 5\n",
+	static const char *const lines[] = { "node.session.sess_reopen_log_freq = 5\n",
+					     "node.session.conn_reopen_log_freq = 5\n",
 					     "node.conn[0].tcp.congestion_control = bbr\n" };
 	SK_BUF struct sk_buf out = { 0 };
 	struct warnings w;
@@ -217,7 +220,8 @@ static void an_ipv6_iface_shows_and_keeps_its_own_block(void **st)
 	assert_int_equal(sk_record_user_set(i, "iface.ipv6_autocfg", "nd", NULL), SK_SET_OK);
 	assert_int_equal(sk_record_user_set(i, "iface.hop_limit", "64", NULL), SK_SET_OK);
 	sk_record_print(&out, i, SK_FORM_SHOW);
-	assert_non_null(strstr(sk_buf_cstr(&out), "\niface.port = 0\niface.ipv6_autocfg = nd\niface.linklocal_autocfg = "));
+	assert_non_null(
+		strstr(sk_buf_cstr(&out), "\niface.port = 0\niface.ipv6_autocfg = nd\niface.linklocal_autocfg = "));
 	assert_null(strstr(sk_buf_cstr(&out), "iface.ttl"));
 	assert_int_equal(sk_node_bind_iface(n, i, NULL), 0);
 	print_file(n, &out);

@@ -26,7 +26,8 @@ static void the_table_is_sound(void **st)
 		assert_true((row->type == SK_T_WORD || row->type == SK_T_LIST) == (row->words != NULL));
 		assert_true(row->min <= row->max);
 		assert_false(row->flags & SK_ROW_V4 && row->flags & SK_ROW_V6);
-		/* the default is a legal value, except where nothing is the default of a key that names the record */
+		/* the default is a legal value, except where nothing is the default of a key that names the record
+		 */
 		if (sk_value_check(row, sk_span_str(row->def), SK_EXACT, &text, NULL) < 0)
 			fail_msg("%s: default %s", row->key, row->def);
 		assert_string_equal(sk_buf_cstr(&text), row->def);
@@ -75,8 +76,10 @@ static void refuse(struct sk_record *r, const struct sk_schema_row *row, const c
 /* Every key: what is not legal is refused, named, and changes nothing. */
 static void bad_values_are_refused_for_every_key(void **st)
 {
-	static const char *const bad[] = { "", "abc", "0x20", "1e3", "5 6", "+7", " 7", "7 ", "99999999999999999999999", "10s",
-					   "--1", "-", "4294967296", "-9999999999" };
+	static const char *const bad[] = {
+		"",    "abc", "0x20", "1e3",	    "5 6",	  "+7", " 7", "7 ", "99999999999999999999999",
+		"10s", "--1", "-",    "4294967296", "-9999999999"
+	};
 	static const char *const injections[] = { "x\nnode.startup = onboot", "a\rb", "a\tb", "\x7f", "\x01" };
 
 	(void)st;
@@ -143,7 +146,8 @@ static void the_message_names_key_value_and_range(void **st)
 	struct sk_err err = { 0 };
 
 	(void)st;
-	assert_int_equal(sk_record_user_set(r, "node.session.timeo.replacement_timeout", "abc", &err), SK_SET_BAD_VALUE);
+	assert_int_equal(sk_record_user_set(r, "node.session.timeo.replacement_timeout", "abc", &err),
+			 SK_SET_BAD_VALUE);
 	assert_string_equal(err.msg, "node.session.timeo.replacement_timeout=abc is not a whole decimal number; "
 				     "legal: -1..2147483647 s");
 	assert_int_equal(sk_record_user_set(r, "node.conn[0].iscsi.MaxXmitDataSegmentLength", "511", &err),
@@ -153,7 +157,8 @@ static void the_message_names_key_value_and_range(void **st)
 	assert_int_equal(sk_record_user_set(r, "node.startup", "never", &err), SK_SET_BAD_WORD);
 	assert_string_equal(err.msg, "node.startup=never is not a known word; "
 				     "legal: one of: manual | automatic | onboot");
-	assert_int_equal(sk_record_user_set(r, "node.session.auth.password", "top\nsecret", &err), SK_SET_BAD_VALUE);
+	assert_int_equal(sk_record_user_set(r, "node.session.auth.password", "top\nsecret", &err),
+			 SK_SET_BAD_VALUE);
 	assert_null(strstr(err.msg, "secret"));
 	sk_record_free(r);
 }
@@ -198,7 +203,8 @@ static void lists_keep_order_and_never_become_empty(void **st)
 
 static void a_copy_is_equal_and_apart(void **st)
 {
-	struct sk_record *r = node("iqn.2026-11.com.example:a", "::1", "1", "node.session.auth.password", "xyz", NULL);
+	struct sk_record *r =
+		node("iqn.2026-11.com.example:a", "::1", "1", "node.session.auth.password", "xyz", NULL);
 	struct sk_record *c = sk_record_copy(r, NULL);
 	SK_BUF struct sk_buf a = { 0 };
 	SK_BUF struct sk_buf b = { 0 };
