@@ -39,8 +39,9 @@ void rig_open(struct rig *r, const struct sk_params *par, const struct sk_engine
 	r->e = sk_engine_new(cfg ? cfg : &usual, par, &r->err);
 	assert_non_null(r->e);
 	r->now_ms = 1000;
-	r->up = malloc(RIG_WIRE);
-	r->down = malloc(RIG_WIRE);
+	r->wire = r->wire ? r->wire : RIG_WIRE;
+	r->up = malloc(r->wire);
+	r->down = malloc(r->wire);
 	assert_true(r->up && r->down);
 	r->sn = (struct sk_peer_sn){ par->exp_stat_sn, par->exp_cmd_sn, par->max_cmd_sn };
 }
@@ -69,7 +70,7 @@ void rig_pull(struct rig *r)
 
 			if (r->tx_max)
 				k = SK_MIN(k, r->tx_max - put);
-			assert_true(sk_fits(r->up_n, k, RIG_WIRE));
+			assert_true(sk_fits(r->up_n, k, r->wire));
 			memcpy(r->up + r->up_n, iov[i].iov_base, k);
 			r->up_n += k;
 			put += k;
@@ -116,7 +117,7 @@ void rig_expect(struct rig *r, uint8_t op, struct rig_pdu *ret)
 
 static void down_add(struct rig *r, const void *p, size_t n)
 {
-	assert_true(sk_fits(r->down_n, n, RIG_WIRE));
+	assert_true(sk_fits(r->down_n, n, r->wire));
 	if (n)
 		memcpy(r->down + r->down_n, p, n);
 	r->down_n += n;

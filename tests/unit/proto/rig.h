@@ -10,7 +10,7 @@
 #include "proto/engine.h"
 #include "proto/pdu_ffp_peer.h"
 
-#define RIG_WIRE (4U << 20)
+#define RIG_WIRE (4U << 20)	/* bytes under way in one direction, unless .wire says less */
 #define RIG_GUARD 64
 
 struct rig {
@@ -28,6 +28,7 @@ struct rig {
 	size_t chunk;		/* feed at most that many bytes at once; 0 = all */
 	size_t cut_at;		/* and never across this byte of the stream; 0 = none */
 	size_t tx_max;		/* the socket takes at most that many bytes at once; 0 = all */
+	size_t wire;		/* room for that many bytes under way; 0 = RIG_WIRE */
 	int iov_max;		/* pieces asked of rx_space and tx; 0 = 64 */
 	struct sk_peer_sn sn;
 };

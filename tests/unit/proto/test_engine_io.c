@@ -450,7 +450,7 @@ static void a_task_is_not_done_while_its_data_waits_to_be_sent(void **st)
 static size_t conversation(const struct sk_params *par, size_t chunk, size_t cut_at, int iov_max, size_t tx_max)
 {
 	struct sk_engine_cfg cfg = { .max_tasks = 4, .stage_bytes = 4096 };
-	struct rig r = { .chunk = chunk, .cut_at = cut_at, .iov_max = iov_max, .tx_max = tx_max };
+	struct rig r = { .chunk = chunk, .cut_at = cut_at, .iov_max = iov_max, .tx_max = tx_max, .wire = 32768 };
 	uint8_t bhs[SK_BHS_LEN], sense[7] = { 0, 5, 0x72, 5, 0x24, 0, 0 };
 	struct sk_task *rd, *wr, *bad;
 	uint32_t i_rd, i_wr, i_bad;
