@@ -156,12 +156,70 @@ static void an_opener_is_named_when_asked_for(void **st)
 	close(from_child[1]);
 }
 
+static bool make_fs(const char *node)
+{
+	pid_t pid = fork();
+	int status = 1;
+
+	if (pid == 0) {
+		execl("/sbin/mkfs.ext4", "mkfs.ext4", "-q", "-F", "-O", "^has_journal", node, (char *)NULL);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* A file system mounted where only another mount namespace sees it */
+static void a_mount_in_another_namespace_is_found(void **st)
+{
+	struct tmp *t = *st;
+	SK_BUF struct sk_buf out = { 0 };
+	struct sk_err err = { 0 };
+	int to_child[2], from_child[2];
+	char dir[100], want[300], c = 0;
+	pid_t pid;
+
+	if (dev.number < 0 || access("/sbin/mkfs.ext4", X_OK) < 0)
+		skip();
+	assert_true(make_fs(dev.node));
+	put(t, "mnt/x", "");
+	snprintf(dir, sizeof(dir), "%s/mnt", t->dir);
+	assert_int_equal(pipe(to_child), 0);
+	assert_int_equal(pipe(from_child), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		bool up = unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+			  mount(dev.node, dir, "ext4", 0, NULL) == 0;
+
+		close(to_child[1]);
+		if (write(from_child[1], up ? "y" : "n", 1) != 1)
+			_exit(1);
+		_exit(read(to_child[0], &c, 1) == 1);
+	}
+	assert_int_equal(read(from_child[0], &c, 1), 1);
+	if (c == 'y') {
+		assert_int_equal(sk_device_users(dev.node, "/sys", "/proc", SK_USE_CLAIMED, &out, &err), 1);
+		snprintf(want, sizeof(want), "mounted on %s (mount namespace of pid %d, test-sys-users)", dir, (int)pid);
+		assert_string_equal(sk_buf_cstr(&out), want);
+		assert_true(sk_loopdev_busy(dev.node));
+	}
+	close(to_child[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(to_child[0]);
+	close(from_child[0]);
+	close(from_child[1]);
+	if (c != 'y')
+		skip();
+	assert_int_equal(sk_device_users(dev.node, "/sys", "/proc", SK_USE_CLAIMED, &out, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(mounts_swap_partitions_and_holders_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unused_device_is_free_and_a_claimed_one_is_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_opener_is_named_when_asked_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_mount_in_another_namespace_is_found, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
