@@ -47,20 +47,20 @@ const struct sk_field sk_fields[] = {
 };
 const size_t sk_n_fields = SK_ARRAY_LEN(sk_fields);
 
-void sk_field_path(enum sk_field_of dir, uint32_t sid, uint32_t host, const char *name, char *ret, size_t n)
+void sk_field_dir(enum sk_field_of of, uint32_t sid, uint32_t host, char *ret, size_t n)
 {
-	switch (dir) {
+	switch (of) {
 	case SK_OF_SESSION:
-		snprintf(ret, n, "class/iscsi_session/session%u/%s", sid, name);
+		snprintf(ret, n, "class/iscsi_session/session%u", sid);
 		return;
 	case SK_OF_CONN:
-		snprintf(ret, n, "class/iscsi_connection/connection%u:0/%s", sid, name);
+		snprintf(ret, n, "class/iscsi_connection/connection%u:0", sid);
 		return;
 	case SK_OF_HOST:
-		snprintf(ret, n, "class/iscsi_host/host%u/%s", host, name);
+		snprintf(ret, n, "class/iscsi_host/host%u", host);
 		return;
 	case SK_OF_SCSI_HOST:
-		snprintf(ret, n, "class/scsi_host/host%u/%s", host, name);
+		snprintf(ret, n, "class/scsi_host/host%u", host);
 		return;
 	case SK_N_OBJECTS:
 		break;
@@ -68,25 +68,23 @@ void sk_field_path(enum sk_field_of dir, uint32_t sid, uint32_t host, const char
 	ret[0] = '\0';
 }
 
-bool sk_field_load(const struct sk_field *f, int root, struct sk_sys_session *s)
+bool sk_field_load(const struct sk_field *f, int dir, struct sk_sys_session *s)
 {
 	char *at = (char *)s + f->off;
-	char path[SK_ATTR_PATH];
 	int64_t v;
 
-	sk_field_path(f->dir, s->sid, s->host, f->name, path, sizeof(path));
 	switch (f->kind) {
 	case SK_FIELD_I32:
-		v = sk_attr_num(root, path, -1);
+		v = sk_attr_num(dir, f->name, -1);
 		*(int32_t *)(void *)at = v >= -1 && v <= INT32_MAX ? (int32_t)v : -1;
 		return v >= 0;
 	case SK_FIELD_NUM:
 	case SK_FIELD_TMO:
-		v = sk_attr_num(root, path, -1);
+		v = sk_attr_num(dir, f->name, -1);
 		*(int64_t *)(void *)at = v < 0 ? -1 : v;
 		return v >= 0;
 	case SK_FIELD_DRIVER:
-		if (!sk_attr_read(root, path, at, f->size))
+		if (!sk_attr_read(dir, f->name, at, f->size))
 			return false;
 		if (strncmp(at, "iscsi_", 6) == 0)
 			memmove(at, at + 6, strlen(at + 6) + 1);
@@ -96,7 +94,7 @@ bool sk_field_load(const struct sk_field *f, int root, struct sk_sys_session *s)
 	case SK_FIELD_CHAP:
 		break;
 	}
-	return sk_attr_read(root, path, at, f->size);
+	return sk_attr_read(dir, f->name, at, f->size);
 }
 
 /* IPv6 as eight groups of four digits, anything else as it is */

@@ -22,7 +22,7 @@ enum sk_field_kind {
 
 struct sk_field {
 	const char *name;
-	enum sk_field_of dir;
+	enum sk_field_of of;
 	enum sk_field_kind kind;
 	enum sk_sys_depth depth;	/* from which depth on it is read */
 	size_t off, size;
@@ -31,11 +31,11 @@ struct sk_field {
 extern const struct sk_field sk_fields[];
 extern const size_t sk_n_fields;
 
-/** sk_field_path - "class/…/name" below the root */
-void sk_field_path(enum sk_field_of dir, uint32_t sid, uint32_t host, const char *name, char *ret, size_t n);
+/** sk_field_dir - where an object is below the root: "class/iscsi_session/session3" … */
+void sk_field_dir(enum sk_field_of of, uint32_t sid, uint32_t host, char *ret, size_t n);
 
-/** sk_field_load - read one field into *s; false when it is unknown (and then "" or -1) */
-bool sk_field_load(const struct sk_field *f, int root, struct sk_sys_session *s);
+/** sk_field_load - read one field into *s from its object's directory; false when it is unknown (and then "" or -1) */
+bool sk_field_load(const struct sk_field *f, int dir, struct sk_sys_session *s);
 /** sk_field_save - write one field of *s below @dir (a directory descriptor of the object it belongs to) */
 int sk_field_save(const struct sk_field *f, int dir, const struct sk_sys_session *s, struct sk_err *err);
 

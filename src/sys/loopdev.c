@@ -66,7 +66,7 @@ static struct loop_info64 info_of(const struct sk_loopdev_cfg *cfg, bool direct)
 	struct loop_info64 info = { 0 };
 
 	info.lo_flags = (cfg->read_only ? LO_FLAGS_READ_ONLY : 0u) | (cfg->autoclear ? LO_FLAGS_AUTOCLEAR : 0u) |
-			(direct ? LO_FLAGS_DIRECT_IO : 0u);
+			(cfg->partscan ? LO_FLAGS_PARTSCAN : 0u) | (direct ? LO_FLAGS_DIRECT_IO : 0u);
 	snprintf((char *)info.lo_file_name, sizeof(info.lo_file_name), "%.*s", (int)sizeof(info.lo_file_name) - 1,
 		 cfg->file);
 	return info;

@@ -19,6 +19,7 @@ struct sk_loopdev_cfg {
 	uint32_t block_size;	/* 512, 1024, 2048, 4096; the file must be a multiple of it */
 	bool read_only;
 	bool direct_io;		/* past the page cache of the backing file; given up silently where it is not possible */
+	bool partscan;		/* read the partition table and show partitions (loop3p1), as for any disk */
 	bool autoclear;		/* detach by itself at the last close; attach then returns a descriptor that holds it */
 };
 

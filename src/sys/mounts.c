@@ -112,7 +112,9 @@ static bool node_is_among(const struct look *l, const char *node)
 {
 	struct stat st;
 
-	return node && node[0] == '/' && stat(node, &st) == 0 && S_ISBLK(st.st_mode) && is_among(l, st.st_rdev);
+	/* nothing but nodes: asking a file of some file system could take as long as its server likes */
+	return node && strncmp(node, "/dev/", 5) == 0 && stat(node, &st) == 0 && S_ISBLK(st.st_mode) &&
+	       is_among(l, st.st_rdev);
 }
 
 static void look_at_swaps(struct look *l)
@@ -202,19 +204,23 @@ static void look_at_mounts(struct look *l, const struct sk_names *pids)
 
 static void look_at_openers(struct look *l, const struct sk_names *pids)
 {
-	char dir[160], path[240], who[32];
+	char dir[160], path[240], to[128], who[32];
+	ssize_t got;
 
 	for (size_t i = 0; i < pids->n; i++) {
 		SK_NAMES struct sk_names fds = { 0 };
-		struct stat st;
+		uint64_t pid = 0;
 
-		if (strtoul(pids->name[i], NULL, 10) == (unsigned long)getpid())
+		sk_num_u64(pids->name[i], strlen(pids->name[i]), 0, INT32_MAX, &pid);
+		if (pid == (uint64_t)getpid())
 			continue;
 		snprintf(dir, sizeof(dir), "%s/%s/fd", l->proc, pids->name[i]);
 		sk_attr_names(AT_FDCWD, dir, NULL, &fds);
 		for (size_t k = 0; k < fds.n; k++) {
 			snprintf(path, sizeof(path), "%s/%s", dir, fds.name[k]);
-			if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode) || !is_among(l, st.st_rdev))
+			got = readlink(path, to, sizeof(to) - 1);
+			to[got < 0 ? 0 : got] = '\0';
+			if (!node_is_among(l, to))
 				continue;
 			process_name(l, pids->name[i], who, sizeof(who));
 			say(l, "open by pid %s (%s)", pids->name[i], who);

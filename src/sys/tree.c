@@ -18,7 +18,7 @@
 /* The objects of a session: where each lies in its host's directory, and how its class names it. The order is that of
  * publishing; it goes away in the opposite order, so that a session is seen only with all of its parts. */
 static const struct object {
-	enum sk_field_of dir;
+	enum sk_field_of of;
 	const char *class, *name, *below, *device;	/* %u: the session's id, which is the host's number */
 } objects[] = {
 	{ SK_OF_HOST, "iscsi_host", "host%u", "iscsi_host/host%u", "../.." },
@@ -30,7 +30,7 @@ static const struct object {
 
 /* What the kernel shows and struct sk_sys_session does not hold. */
 static const struct constant {
-	enum sk_field_of dir;
+	enum sk_field_of of;
 	const char *name, *value;
 } constants[] = {
 	{ SK_OF_SESSION, "erl", "0" },
@@ -114,7 +114,7 @@ static int object_dir(int host, const struct object *o, uint32_t sid, bool make,
 static int save_fields(int dir, enum sk_field_of which, const struct sk_sys_session *s, struct sk_err *err)
 {
 	for (size_t i = 0; i < sk_n_fields; i++)
-		if (sk_fields[i].dir == which && sk_field_save(&sk_fields[i], dir, s, err) < 0)
+		if (sk_fields[i].of == which && sk_field_save(&sk_fields[i], dir, s, err) < 0)
 			return -1;
 	return 0;
 }
@@ -124,7 +124,7 @@ static int save_constants(int dir, enum sk_field_of which, const struct sk_sys_s
 	char creator[16];
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(constants); i++)
-		if (constants[i].dir == which && sk_attr_write(dir, constants[i].name, constants[i].value, 0444, err) < 0)
+		if (constants[i].of == which && sk_attr_write(dir, constants[i].name, constants[i].value, 0444, err) < 0)
 			return -1;
 	if (which == SK_OF_HOST)
 		return sk_attr_write(dir, "initiatorname", s->initiator[0] ? s->initiator : "(null)", 0444, err);
@@ -147,8 +147,8 @@ static int build(int host, const struct sk_sys_session *s, struct sk_err *err)
 	for (size_t i = 0; i < SK_ARRAY_LEN(objects); i++) {
 		SK_FD int dir = object_dir(host, &objects[i], s->sid, true, err);
 
-		if (dir < 0 || save_constants(dir, objects[i].dir, s, err) < 0 ||
-		    save_fields(dir, objects[i].dir, s, err) < 0)
+		if (dir < 0 || save_constants(dir, objects[i].of, s, err) < 0 ||
+		    save_fields(dir, objects[i].of, s, err) < 0)
 			return -1;
 		if (symlinkat(objects[i].device, dir, "device") < 0)
 			return sk_fail_sys(err, errno, "link device");
@@ -235,7 +235,7 @@ int sk_tree_update(const char *rundir, const struct sk_sys_session *s, struct sk
 	for (size_t i = 0; i < SK_ARRAY_LEN(objects); i++) {
 		SK_FD int dir = object_dir(host, &objects[i], s->sid, false, err);
 
-		if (dir < 0 || save_fields(dir, objects[i].dir, s, err) < 0)
+		if (dir < 0 || save_fields(dir, objects[i].of, s, err) < 0)
 			return sk_in(err, "update session %u", s->sid);
 	}
 	return 0;
