@@ -48,6 +48,7 @@ struct sk_node_selector {
 	const char *iface;	/* NULL = any */
 	bool keys_only;		/* do not open the record files: r is NULL, key comes from the path; iface is "" for a
 				 * record of the single-file layout unless .iface selects (then it is looked into) */
+	bool untagged_only;	/* only records of the single-file layout */
 };
 /** sk_store_nodes - opens only directories and files the selector can match; returns the number visited, or -1 */
 int sk_store_nodes(struct sk_store *s, const struct sk_node_selector *sel, sk_node_visit *visit, void *ctx,
@@ -69,8 +70,9 @@ struct sk_record *sk_store_disc_get(struct sk_store *s, enum sk_disc_type type, 
 int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
 /** sk_store_disc_delete - the record and every node record linked to it that still names it as its source */
 int sk_store_disc_delete(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port, struct sk_err *err);
-/** sk_store_disc_nodes - the nodes linked to a discovery record. STATIC and FW have no host and port; ISNS with host ""
- * are the links of the old layout. In byte order; a link without its record is passed over */
+/** sk_store_disc_nodes - the nodes of a source: those linked to it (in byte order of the links; one without its record,
+ * or whose record names another source by now, is passed over), then those without a tag, which have no link. STATIC
+ * and FW have no host and port; ISNS with host "" are the links of the old layout. */
 int sk_store_disc_nodes(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
 			sk_node_visit *visit, void *ctx, struct sk_err *err);
 

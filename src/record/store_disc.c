@@ -159,55 +159,86 @@ int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_e
 	return rc;
 }
 
-int sk_store_disc_nodes(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
-			sk_node_visit *visit, void *ctx, struct sk_err *err)
-{
-	SK_NAMES struct sk_names names = { 0 };
-	struct sk_path path;
-	SK_FD int dir = -1;
-	int visited = 0;
-	bool more = true;
+/* A discovery source, and who asks for its nodes. */
+struct of_source {
+	enum sk_disc_type type;
+	const char *host;	/* "": any */
+	uint16_t port;
+	sk_node_visit *visit;
+	void *ctx;
+	int visited;
+	bool stop;
+};
 
-	if (dir_path(type, host, port, &path, err) < 0)
-		return -1;
-	dir = sk_beneath(s->root, path.s, O_RDONLY | O_DIRECTORY, 0);
+/* Is @r a record of this source, by its own words? */
+static bool belongs(const struct sk_record *r, const struct of_source *of)
+{
+	static const char *const words[] = { "send_targets", "isns", "static", "fw" };
+
+	if (strcmp(sk_record_get(r, "node.discovery_type"), words[of->type]) != 0)
+		return false;
+	return !*of->host || (strcmp(sk_record_get(r, "node.discovery_address"), of->host) == 0 &&
+			      sk_record_int(r, "node.discovery_port") == of->port);
+}
+
+static bool visit_own(void *ctx, const struct sk_node_key *key, const struct sk_record *r)
+{
+	struct of_source *of = ctx;
+
+	if (!belongs(r, of))
+		return true;
+	of->visited++;
+	of->stop = !of->visit(of->ctx, key, r);
+	return !of->stop;
+}
+
+static int visit_linked(struct sk_store *s, const char *path, struct of_source *of, struct sk_err *err)
+{
+	SK_FD int dir = sk_beneath(s->root, path, O_RDONLY | O_DIRECTORY, 0);
+	SK_NAMES struct sk_names names = { 0 };
+
 	if (dir < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (dir < 0)
-		return sk_db_fail(err, errno, "open %s/%s", s->root_path, path.s);
+		return sk_db_fail(err, errno, "open %s/%s", s->root_path, path);
 	if (sk_names_read(dir, &names, err) < 0)
-		return sk_in(err, "%s/%s", s->root_path, path.s);
-	for (size_t i = 0; i < names.n && more; i++) {
+		return sk_in(err, "%s/%s", s->root_path, path);
+	for (size_t i = 0; i < names.n && !of->stop; i++) {
 		struct sk_node_key key;
 		struct sk_record *r;
 
 		if (!sk_disc_link_parse(names.v[i], &key))
 			continue;
 		r = sk_store_node_get(s, &key, NULL);
-		if (r) {
-			visited++;
-			more = visit(ctx, &key, r);
-		}
+		if (r)
+			visit_own(of, &key, r);
 		sk_record_free(r);
 	}
-	return visited;
+	return 0;
 }
 
-/* Is @r still a record of the source whose link was found? */
-static bool belongs(const struct sk_record *r, enum sk_disc_type type, const char *host, uint16_t port)
+int sk_store_disc_nodes(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
+			sk_node_visit *visit, void *ctx, struct sk_err *err)
 {
-	static const char *const words[] = { "send_targets", "isns", "static", "fw" };
+	const struct sk_node_selector untagged = { .port = -1, .untagged_only = true };
+	struct of_source of = { .type = type, .port = port, .visit = visit, .ctx = ctx };
+	struct sk_path path;
 
-	if (strcmp(sk_record_get(r, "node.discovery_type"), words[type]) != 0)
-		return false;
-	return strcmp(sk_record_get(r, "node.discovery_address"), host) == 0 &&
-	       sk_record_int(r, "node.discovery_port") == port;
+	of.host = sources[type].config ? host : "";
+	if (dir_path(type, host, port, &path, err) < 0 || visit_linked(s, path.s, &of, err) < 0)
+		return -1;
+	/* a portal whose tag nobody knows has no link */
+	if (!of.stop && (*of.host || !sources[type].config) &&
+	    sk_store_nodes(s, &untagged, visit_own, &of, NULL, NULL, err) < 0)
+		return -1;
+	return of.visited;
 }
 
 static int delete_linked(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
 			 const struct sk_path *dir, const char *name, struct sk_err *err)
 {
 	struct sk_node_key key;
+	const struct of_source of = { .type = type, .host = host, .port = port };
 	struct sk_path path = *dir;
 	size_t n = strlen(path.s);
 	struct sk_record *r;
@@ -216,7 +247,7 @@ static int delete_linked(struct sk_store *s, enum sk_disc_type type, const char 
 	if (!sk_disc_link_parse(name, &key))
 		return 0;
 	r = sk_store_node_get(s, &key, NULL);
-	ours = r && belongs(r, type, host, port);
+	ours = r && belongs(r, &of);
 	sk_record_free(r);
 	if (ours && sk_store_node_delete(s, &key, err) < 0)
 		return -1;

@@ -160,7 +160,8 @@ static void visit_portal(struct walk *w, int dir, const char *name)
 	snprintf(w->path.s + n, sizeof(w->path.s) - n, "/%s", name);
 	if (!sk_portal_dir_parse(name, &w->key.portal))
 		skipped(w, "not the name of a portal");
-	else if (!portal_wanted(w, &w->key.portal))
+	else if (!portal_wanted(w, &w->key.portal) ||
+		 (w->sel->untagged_only && w->key.portal.tpgt != SK_TPGT_NONE))
 		;
 	else if (w->key.portal.tpgt == SK_TPGT_NONE)
 		visit_file(w, dir, name, true);

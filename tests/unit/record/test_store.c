@@ -251,6 +251,32 @@ static void deleting_a_source_takes_its_nodes(void **st)
 	room_close(&r);
 }
 
+/* A record without a tag has no link, but its own words; a link whose record moved on does not count. */
+static void a_source_knows_its_nodes(void **st)
+{
+	SK_BUF struct sk_buf got = { 0 };
+	struct sk_record *rec;
+	struct room r;
+
+	(void)st;
+	room_open(&r, "static");
+	assert_int_equal(sk_store_disc_nodes(r.s, SK_DISC_STATIC, "", 0, list, &got, NULL), 3);
+	assert_string_equal(sk_buf_cstr(&got),
+			    DISK1 " 2001:db8::10,3260,1 default\n" DISK1 " san.example.com,3261,2 default\n" DISK2
+				  " 192.0.2.10,3260,-1 default\n");
+	rec = node("iqn.2026-11.com.example:new", "::1", "-1", "node.discovery_type", "send_targets",
+		   "node.discovery_address", "192.0.2.9", "node.discovery_port", "3260", NULL);
+	assert_int_equal(sk_store_node_put(r.s, rec, NULL), 0);
+	sk_record_free(rec);
+	assert_int_equal(symlink("x", below(&r, "static/iqn.2026-11.com.example:gone,::1,3260,3,default")), 0);
+	sk_buf_reset(&got);
+	assert_int_equal(sk_store_disc_nodes(r.s, SK_DISC_SENDTARGETS, "192.0.2.9", 3260, list, &got, NULL), 1);
+	assert_string_equal(sk_buf_cstr(&got), "iqn.2026-11.com.example:new ::1,3260,-1 default\n");
+	assert_int_equal(sk_store_disc_nodes(r.s, SK_DISC_SENDTARGETS, "192.0.2.8", 3260, list, &got, NULL), 0);
+	assert_int_equal(sk_store_disc_nodes(r.s, SK_DISC_STATIC, "", 0, list, &got, NULL), 3);
+	room_close(&r);
+}
+
 /* The oldest layout: the discovery record is a file where its directory should be. */
 static void an_old_discovery_file_becomes_a_directory(void **st)
 {
@@ -410,6 +436,7 @@ int main(void)
 		cmocka_unit_test(a_changed_source_moves_the_link),
 		cmocka_unit_test(a_tag_replaces_the_single_file),
 		cmocka_unit_test(deleting_a_source_takes_its_nodes),
+		cmocka_unit_test(a_source_knows_its_nodes),
 		cmocka_unit_test(an_old_discovery_file_becomes_a_directory),
 		cmocka_unit_test(nothing_leaves_the_tree),
 		cmocka_unit_test(links_inside_the_tree_are_not_followed),
