@@ -6,11 +6,12 @@
 #include "base/num.h"
 
 static const char *const op_names[] = {
-	[SK_BLK_READ] = "read", [SK_BLK_WRITE] = "write", [SK_BLK_FLUSH] = "flush", [SK_BLK_DISCARD] = "discard",
-	[SK_BLK_ZERO] = "write of zeroes",
+	[SK_BLK_READ] = "read",	      [SK_BLK_WRITE] = "write",		 [SK_BLK_FLUSH] = "flush",
+	[SK_BLK_DISCARD] = "discard", [SK_BLK_ZERO] = "write of zeroes",
 };
 
-static int refuse(struct sk_err *err, enum sk_code code, int sys, const struct sk_blk *r, const char *why, uint64_t what)
+static int refuse(struct sk_err *err, enum sk_code code, int sys, const struct sk_blk *r, const char *why,
+		  uint64_t what)
 {
 	sk_fail(err, code, "%s of %llu bytes at %llu: %s %llu", op_names[r->op], (unsigned long long)r->len,
 		(unsigned long long)r->off, why, (unsigned long long)what);
@@ -26,8 +27,8 @@ int sk_blk_check(const struct sk_disk *d, const struct sk_blk *r, struct sk_err 
 	if (r->op != SK_BLK_READ && d->read_only)
 		return refuse(err, SK_EACCES, EROFS, r, "read-only disk; bytes:", sk_disk_bytes(d));
 	if (r->op == SK_BLK_DISCARD && d->discard == SK_DISCARD_NONE)
-		return refuse(err, SK_ENOTSUP, EOPNOTSUPP, r, "the disk cannot give blocks back; bytes:",
-			      sk_disk_bytes(d));
+		return refuse(err, SK_ENOTSUP, EOPNOTSUPP, r,
+			      "the disk cannot give blocks back; bytes:", sk_disk_bytes(d));
 	if (r->off % d->block_size)
 		return refuse(err, SK_EINVAL, EINVAL, r, "the offset is no multiple of", d->block_size);
 	if (r->len % d->block_size)
@@ -42,11 +43,12 @@ bool sk_blk_needs_flush(const struct sk_disk *d, const struct sk_blk *r)
 	if (!r->fua || !d->write_cache || d->no_sync)
 		return false;
 	if (r->op == SK_BLK_ZERO)
-		return d->zero != SK_ZERO_WRITE || !d->fua;	/* WRITE SAME has no FUA */
+		return d->zero != SK_ZERO_WRITE || !d->fua; /* WRITE SAME has no FUA */
 	return r->op == SK_BLK_WRITE && !d->fua;
 }
 
-static void part(const struct sk_disk *d, const struct sk_blk *r, uint64_t lba, uint64_t blocks, struct sk_blk_cmd *c)
+static void part(const struct sk_disk *d, const struct sk_blk *r, uint64_t lba, uint64_t blocks,
+		 struct sk_blk_cmd *c)
 {
 	*c = (struct sk_blk_cmd){ .op = r->op };
 	c->part_off = lba * d->block_size;
@@ -99,7 +101,8 @@ static bool ws10_blocks(uint64_t lba, uint64_t *blocks)
 	return true;
 }
 
-static uint64_t zero(const struct sk_disk *d, const struct sk_blk *r, uint64_t lba, uint64_t blocks, struct sk_blk_cmd *c)
+static uint64_t zero(const struct sk_disk *d, const struct sk_blk *r, uint64_t lba, uint64_t blocks,
+		     struct sk_blk_cmd *c)
 {
 	bool sixteen = d->zero == SK_ZERO_WS16;
 	bool unmap = r->may_unmap && (sixteen ? d->ws16_unmap : d->ws10_unmap);
@@ -135,7 +138,7 @@ static uint64_t discard(const struct sk_disk *d, const struct sk_blk *r, uint64_
 	struct sk_extent e;
 
 	if (d->discard == SK_DISCARD_WS10 && !ws10_blocks(lba, &n))
-		return 0;			/* out of its reach: a discard is only a hint */
+		return 0; /* out of its reach: a discard is only a hint */
 	part(d, r, lba, n, c);
 	if (d->discard != SK_DISCARD_UNMAP) {
 		write_same_cmd(d, d->discard == SK_DISCARD_WS16, lba, (uint32_t)n, true, c);

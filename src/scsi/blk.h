@@ -33,28 +33,29 @@ struct sk_disk {
 	uint64_t blocks;
 	uint32_t block_size, phys_size;
 	bool read_only;
-	bool write_cache;	/* completed writes may be volatile: flush is not a no-op */
-	bool fua;		/* FUA is understood; else a forced write needs a flush after it (sk_blk_needs_flush) */
-	bool sync16;		/* the 10-byte SYNCHRONIZE CACHE was refused */
-	bool no_sync;		/* so was the other one: there is nothing to flush */
-	bool reads_zero;	/* unmapped blocks read as zeroes */
-	bool ws16_unmap, ws10_unmap;	/* this form of WRITE SAME may carry UNMAP */
+	bool write_cache; /* completed writes may be volatile: flush is not a no-op */
+	bool fua;	  /* FUA is understood; else a forced write needs a flush after it (sk_blk_needs_flush) */
+	bool sync16;	  /* the 10-byte SYNCHRONIZE CACHE was refused */
+	bool no_sync;	  /* so was the other one: there is nothing to flush */
+	bool reads_zero;  /* unmapped blocks read as zeroes */
+	bool ws16_unmap, ws10_unmap; /* this form of WRITE SAME may carry UNMAP */
 	enum sk_discard_way discard;
 	enum sk_zero_way zero;
-	uint32_t max_blocks;		/* per read or write, >= 1 */
-	uint64_t max_ws_blocks;		/* per WRITE SAME, >= 1 */
-	uint64_t max_discard_blocks;	/* per discard command, >= 1 unless discard is NONE */
-	uint32_t unmap_granularity, unmap_alignment;	/* blocks, granularity >= 1 */
+	uint32_t max_blocks;			     /* per read or write, >= 1 */
+	uint64_t max_ws_blocks;			     /* per WRITE SAME, >= 1 */
+	uint64_t max_discard_blocks;		     /* per discard command, >= 1 unless discard is NONE */
+	uint32_t unmap_granularity, unmap_alignment; /* blocks, granularity >= 1 */
 };
 
 /** The facts of a scan; what was not learnt is NULL. */
 struct sk_disk_facts {
-	const struct sk_capacity *capacity;	/* required */
+	const struct sk_capacity *capacity; /* required */
 	const struct sk_mode *mode;
 	const struct sk_vpd_limits *limits;
 	const struct sk_vpd_provision *provision;
-	uint32_t max_bytes;	/* own limit per read or write (buffers, MaxBurst …); 0 = 1 MiB; rounded down to blocks */
-	bool read_only;		/* asked for by the record */
+	uint32_t max_bytes; /* own limit per read or write (buffers, MaxBurst …); 0 = 1 MiB; rounded down to blocks
+			     */
+	bool read_only;	    /* asked for by the record */
 };
 
 int sk_disk_init(struct sk_disk *ret, const struct sk_disk_facts *f, struct sk_err *err);
@@ -63,9 +64,9 @@ uint64_t sk_disk_bytes(const struct sk_disk *d);
 
 struct sk_blk {
 	enum sk_blk_op op;
-	uint64_t off, len;	/* bytes; ignored for FLUSH */
-	bool fua;		/* WRITE and ZERO: on stable storage when done */
-	bool may_unmap;		/* ZERO: deallocating is welcome */
+	uint64_t off, len; /* bytes; ignored for FLUSH */
+	bool fua;	   /* WRITE and ZERO: on stable storage when done */
+	bool may_unmap;	   /* ZERO: deallocating is welcome */
 };
 
 /** sk_blk_check - SK_EINVAL: not aligned, or past the end; SK_EACCES: writing on a read-only LUN; SK_ENOTSUP:
@@ -75,9 +76,9 @@ int sk_blk_check(const struct sk_disk *d, const struct sk_blk *r, struct sk_err 
 
 enum sk_blk_data {
 	SK_BLK_NO_DATA,
-	SK_BLK_CALLERS,		/* data_len bytes of the request's data, from part_off - req.off on */
-	SK_BLK_PARAM,		/* the command's own .param */
-	SK_BLK_ZEROES,		/* data_len zero bytes, at most SK_BLK_ZEROES_MAX */
+	SK_BLK_CALLERS, /* data_len bytes of the request's data, from part_off - req.off on */
+	SK_BLK_PARAM,	/* the command's own .param */
+	SK_BLK_ZEROES,	/* data_len zero bytes, at most SK_BLK_ZEROES_MAX */
 };
 
 #define SK_BLK_ZEROES_MAX 65536
@@ -85,10 +86,10 @@ enum sk_blk_data {
 struct sk_blk_cmd {
 	uint8_t cdb[SK_CDB_LEN];
 	enum sk_blk_op op;
-	bool to_device;		/* direction of the data */
+	bool to_device; /* direction of the data */
 	enum sk_blk_data data;
-	uint32_t data_len;	/* expected data transfer length, bytes */
-	uint64_t part_off, part_len;	/* the part of the request this command does, bytes on the disk */
+	uint32_t data_len;	     /* expected data transfer length, bytes */
+	uint64_t part_off, part_len; /* the part of the request this command does, bytes on the disk */
 	uint8_t param[SK_UNMAP_HEAD + SK_UNMAP_DESC];
 };
 

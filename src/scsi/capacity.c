@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "scsi/inquiry.h"
 
-#define MIN_BLOCK 256
-#define MAX_BLOCK 65536
+#define MIN_BLOCK    256
+#define MAX_BLOCK    65536
 #define PAGE_CACHING 0x08
 
 static int settle(uint64_t last, uint32_t block_size, struct sk_capacity *c, struct sk_err *err)
@@ -13,8 +13,8 @@ static int settle(uint64_t last, uint32_t block_size, struct sk_capacity *c, str
 		return sk_fail(err, SK_ENOTSUP, "blocks of %u bytes", block_size);
 	if (__builtin_add_overflow(last, (uint64_t)1, &c->blocks) ||
 	    __builtin_mul_overflow(c->blocks, (uint64_t)block_size, &bytes) || bytes > INT64_MAX)
-		return sk_fail(err, SK_EPROTO, "a capacity of %llu + 1 blocks of %u bytes", (unsigned long long)last,
-			       block_size);
+		return sk_fail(err, SK_EPROTO, "a capacity of %llu + 1 blocks of %u bytes",
+			       (unsigned long long)last, block_size);
 	c->block_size = block_size;
 	c->phys_size = block_size;
 	return 0;
@@ -29,7 +29,7 @@ int sk_capacity10_parse(struct sk_span data, struct sk_capacity *ret, bool *ret_
 
 	if (in.short_)
 		return sk_fail(err, SK_EPROTO, "READ CAPACITY(10) data of %zu bytes", data.n);
-	if (last == UINT32_MAX) {		/* SBC-3, 5.15.2: ask with the 16-byte form */
+	if (last == UINT32_MAX) { /* SBC-3, 5.15.2: ask with the 16-byte form */
 		*ret_more = true;
 		return 0;
 	}
@@ -76,13 +76,13 @@ static void find_caching(struct sk_span pages, struct sk_mode *m)
 			return;
 		code = head.p[0] & 0x3f;
 		len = head.p[1];
-		if (head.p[0] & 0x40) {			/* SPF: a subpage, with a longer header */
+		if (head.p[0] & 0x40) { /* SPF: a subpage, with a longer header */
 			struct sk_span more = sk_get(&in, 2);
 
 			if (in.short_)
 				return;
 			len = sk_be16(more.p);
-			code = 0;			/* no subpage is wanted */
+			code = 0; /* no subpage is wanted */
 		}
 		if (code == PAGE_CACHING && len >= 1 && in.left.n >= 1) {
 			m->cache_page = true;

@@ -29,8 +29,8 @@ static const struct {
 };
 
 #define BIT_EVPD 0x01
-#define BIT_DBD 0x08
-#define BIT_FUA 0x08
+#define BIT_DBD	 0x08
+#define BIT_FUA	 0x08
 
 const char *sk_cdb_name(uint8_t op)
 {
@@ -86,7 +86,7 @@ void sk_cdb_mode_sense6(uint8_t cdb[SK_CDB_LEN], uint8_t page, bool dbd, uint8_t
 {
 	start(cdb, SK_SCSI_MODE_SENSE_6);
 	cdb[1] = dbd ? BIT_DBD : 0;
-	cdb[2] = page & 0x3f;		/* page control 0: current values */
+	cdb[2] = page & 0x3f; /* page control 0: current values */
 	cdb[4] = alloc;
 }
 
@@ -167,7 +167,7 @@ size_t sk_unmap_list(uint8_t *buf, size_t cap, const struct sk_extent *e, size_t
 
 	if (n > SK_UNMAP_MAX_DESC)
 		return 0;
-	sk_put_be(&out, SK_UNMAP_HEAD - 2 + descs, 2);	/* UNMAP DATA LENGTH: what follows it */
+	sk_put_be(&out, SK_UNMAP_HEAD - 2 + descs, 2); /* UNMAP DATA LENGTH: what follows it */
 	sk_put_be(&out, descs, 2);
 	sk_put_be(&out, 0, 4);
 	for (size_t i = 0; i < n; i++) {

@@ -3,8 +3,8 @@
 #define SK_SCSI_CDB_H
 
 /**
- * Command descriptor blocks (SPC-4, SBC-3), always written whole: 16 bytes, unused ones zero, as an iSCSI SCSI Command
- * carries them (RFC 7143, 11.3.5). Nothing here checks a range against a disk; that is scsi/blk.h.
+ * Command descriptor blocks (SPC-4, SBC-3), always written whole: 16 bytes, unused ones zero, as an iSCSI SCSI
+ * Command carries them (RFC 7143, 11.3.5). Nothing here checks a range against a disk; that is scsi/blk.h.
  */
 
 #include <stdbool.h>
@@ -28,15 +28,15 @@ enum sk_scsi_op {
 	SK_SCSI_WRITE_16 = 0x8a,
 	SK_SCSI_SYNCHRONIZE_CACHE_16 = 0x91,
 	SK_SCSI_WRITE_SAME_16 = 0x93,
-	SK_SCSI_SERVICE_ACTION_IN_16 = 0x9e,	/* READ CAPACITY(16) is service action 0x10 */
+	SK_SCSI_SERVICE_ACTION_IN_16 = 0x9e, /* READ CAPACITY(16) is service action 0x10 */
 	SK_SCSI_REPORT_LUNS = 0xa0,
 };
 
 #define SK_SA_READ_CAPACITY_16 0x10
 
 /* bits of the WRITE SAME commands, for @flags */
-#define SK_WS_UNMAP 0x08	/* the device may deallocate instead of writing */
-#define SK_WS_NDOB 0x01		/* no data-out buffer: zeroes are meant (16-byte form only) */
+#define SK_WS_UNMAP 0x08 /* the device may deallocate instead of writing */
+#define SK_WS_NDOB  0x01 /* no data-out buffer: zeroes are meant (16-byte form only) */
 
 /** sk_cdb_name - "READ(10)", … ; "opcode 0x.." is not made up: NULL for an opcode that is not in the table */
 const char *sk_cdb_name(uint8_t op);
@@ -53,8 +53,8 @@ void sk_cdb_read_capacity16(uint8_t cdb[SK_CDB_LEN], uint32_t alloc);
 void sk_cdb_mode_sense6(uint8_t cdb[SK_CDB_LEN], uint8_t page, bool dbd, uint8_t alloc);
 void sk_cdb_mode_sense10(uint8_t cdb[SK_CDB_LEN], uint8_t page, bool dbd, uint16_t alloc);
 
-/** The 10-byte forms hold a 32-bit address and 16-bit count; the caller has chosen (sk_cdb_fits10). @lba and @blocks
- * count logical blocks. */
+/** The 10-byte forms hold a 32-bit address and 16-bit count; the caller has chosen (sk_cdb_fits10). @lba and
+ * @blocks count logical blocks. */
 void sk_cdb_read10(uint8_t cdb[SK_CDB_LEN], uint32_t lba, uint16_t blocks, bool fua);
 void sk_cdb_write10(uint8_t cdb[SK_CDB_LEN], uint32_t lba, uint16_t blocks, bool fua);
 void sk_cdb_read16(uint8_t cdb[SK_CDB_LEN], uint64_t lba, uint32_t blocks, bool fua);
@@ -76,8 +76,8 @@ struct sk_extent {
 	uint32_t blocks;
 };
 
-#define SK_UNMAP_HEAD 8
-#define SK_UNMAP_DESC 16
+#define SK_UNMAP_HEAD	  8
+#define SK_UNMAP_DESC	  16
 #define SK_UNMAP_MAX_DESC ((65535 - SK_UNMAP_HEAD) / SK_UNMAP_DESC)
 
 /** sk_unmap_list - the UNMAP parameter list for @n extents (SBC-3, 5.28.2)

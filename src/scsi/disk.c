@@ -3,8 +3,8 @@
 #include "scsi/blk.h"
 
 #define DEFAULT_MAX_BYTES (1024 * 1024)
-#define MOST_BYTES (1u << 30)		/* keeps every expected data transfer length within 32 bits */
-#define WS_UNREPORTED 65535		/* blocks per WRITE SAME where the device names no limit */
+#define MOST_BYTES	  (1u << 30) /* keeps every expected data transfer length within 32 bits */
+#define WS_UNREPORTED	  65535	     /* blocks per WRITE SAME where the device names no limit */
 
 static void transfers(struct sk_disk *d, const struct sk_disk_facts *f)
 {
@@ -58,7 +58,8 @@ int sk_disk_init(struct sk_disk *ret, const struct sk_disk_facts *f, struct sk_e
 	uint64_t bytes;
 
 	if (c->block_size == 0 || (c->block_size & (c->block_size - 1)) || c->block_size > SK_BLK_ZEROES_MAX ||
-	    c->blocks == 0 || __builtin_mul_overflow(c->blocks, (uint64_t)c->block_size, &bytes) || bytes > INT64_MAX)
+	    c->blocks == 0 || __builtin_mul_overflow(c->blocks, (uint64_t)c->block_size, &bytes) ||
+	    bytes > INT64_MAX)
 		return sk_fail(err, SK_EINVAL, "a disk of %llu blocks of %u bytes", (unsigned long long)c->blocks,
 			       c->block_size);
 	d.blocks = c->blocks;
@@ -103,7 +104,7 @@ static bool degrade_write_same(struct sk_disk *d, const struct sk_blk_cmd *cmd, 
 	}
 	if (!sixteen)
 		d->zero = SK_ZERO_WRITE;
-	else if (d->zero == SK_ZERO_WS16)	/* unless another command was refused meanwhile */
+	else if (d->zero == SK_ZERO_WS16) /* unless another command was refused meanwhile */
 		d->zero = SK_ZERO_WS10;
 	return true;
 }
@@ -127,7 +128,7 @@ bool sk_blk_degrade(struct sk_disk *d, const struct sk_blk_cmd *cmd)
 	case SK_SCSI_WRITE_16:
 		if (!(cmd->cdb[1] & 0x08))
 			return false;
-		d->fua = false;			/* the same without FUA, and a flush after it */
+		d->fua = false; /* the same without FUA, and a flush after it */
 		return true;
 	}
 	return false;

@@ -4,13 +4,25 @@
 #include "base/mem.h"
 #include "scsi/text.h"
 
-#define MIN_INQUIRY 5	/* up to and with the additional length */
+#define MIN_INQUIRY 5 /* up to and with the additional length */
 
 static const char *const types[] = {
-	[0x00] = "disk", [0x01] = "tape", [0x02] = "printer", [0x03] = "processor", [0x04] = "write-once disk",
-	[0x05] = "cd/dvd", [0x06] = "scanner", [0x07] = "optical disk", [0x08] = "medium changer",
-	[0x0c] = "array controller", [0x0d] = "enclosure", [0x0e] = "simplified disk", [0x11] = "object storage",
-	[0x14] = "zoned disk", [0x1e] = "well known unit", [0x1f] = "no device",
+	[0x00] = "disk",
+	[0x01] = "tape",
+	[0x02] = "printer",
+	[0x03] = "processor",
+	[0x04] = "write-once disk",
+	[0x05] = "cd/dvd",
+	[0x06] = "scanner",
+	[0x07] = "optical disk",
+	[0x08] = "medium changer",
+	[0x0c] = "array controller",
+	[0x0d] = "enclosure",
+	[0x0e] = "simplified disk",
+	[0x11] = "object storage",
+	[0x14] = "zoned disk",
+	[0x1e] = "well known unit",
+	[0x1f] = "no device",
 };
 
 const char *sk_inquiry_type_name(uint8_t type)

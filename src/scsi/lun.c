@@ -6,9 +6,9 @@
 /* SAM-5, 4.7.2: the two top bits of a level say how the rest is meant */
 enum { PERIPHERAL, FLAT, LOGICAL_UNIT, EXTENDED };
 
-#define MAX_LUNS 65535
-#define WELL_KNOWN_FIRST 0xc1	/* extended, length 0, well known addressing method */
-#define EXTENDED_FLAT 0xd2	/* extended, 3 bytes of LUN follow */
+#define MAX_LUNS	 65535
+#define WELL_KNOWN_FIRST 0xc1 /* extended, length 0, well known addressing method */
+#define EXTENDED_FLAT	 0xd2 /* extended, 3 bytes of LUN follow */
 
 uint64_t sk_lun_kernel(uint64_t wire)
 {
@@ -17,7 +17,7 @@ uint64_t sk_lun_kernel(uint64_t wire)
 
 uint64_t sk_lun_wire(uint64_t kernel)
 {
-	return sk_lun_kernel(kernel);	/* turning the levels round is its own inverse */
+	return sk_lun_kernel(kernel); /* turning the levels round is its own inverse */
 }
 
 bool sk_lun_plain(uint64_t wire, uint64_t *ret)

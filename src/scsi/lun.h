@@ -6,9 +6,9 @@
  * Logical unit numbers. Three spellings of one thing:
  *
  *   wire     the 8 bytes of SAM-5, 4.7, as a big-endian 64-bit value: what PDUs carry (struct sk_task.lun)
- *   kernel   Linux's number: the 16-bit levels with the first one lowest. It names devices (H:C:T:L) and by-path links,
- *            and every wire value has exactly one
- *   plain    what an administrator means by "LUN 300", whichever addressing method the target chose
+ *   kernel   Linux's number: the 16-bit levels with the first one lowest. It names devices (H:C:T:L) and by-path
+ * links, and every wire value has exactly one plain    what an administrator means by "LUN 300", whichever
+ * addressing method the target chose
  */
 
 #include <stdbool.h>

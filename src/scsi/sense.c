@@ -6,10 +6,10 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-#define FIXED_CURRENT 0x70
+#define FIXED_CURRENT  0x70
 #define FIXED_DEFERRED 0x71
-#define DESC_CURRENT 0x72
-#define DESC_DEFERRED 0x73
+#define DESC_CURRENT   0x72
+#define DESC_DEFERRED  0x73
 
 static uint8_t byte(struct sk_span s, size_t at)
 {
@@ -47,7 +47,7 @@ static void descriptors(struct sk_span s, struct sk_sense *r)
 
 		if (in.short_)
 			return;
-		if (head.p[0] == 0x00 && d.n >= 10 && d.p[0] & 0x80) {	/* information, VALID set */
+		if (head.p[0] == 0x00 && d.n >= 10 && d.p[0] & 0x80) { /* information, VALID set */
 			r->has_info = true;
 			r->info = sk_be64(d.p + 2);
 		}
@@ -90,9 +90,10 @@ const char *sk_status_words(uint8_t status)
 }
 
 static const char *const keys[16] = {
-	"no sense", "recovered error", "not ready", "medium error", "hardware error", "illegal request",
-	"unit attention", "data protect", "blank check", "vendor specific", "copy aborted", "aborted command",
-	"reserved sense key", "volume overflow", "miscompare", "completed",
+	"no sense",	      "recovered error", "not ready",	   "medium error",
+	"hardware error",     "illegal request", "unit attention", "data protect",
+	"blank check",	      "vendor specific", "copy aborted",   "aborted command",
+	"reserved sense key", "volume overflow", "miscompare",	   "completed",
 };
 
 const char *sk_key_words(uint8_t key)

@@ -3,8 +3,8 @@
 #define SK_SCSI_SENSE_H
 
 /**
- * How a command ended: SCSI status (SAM-5, 5.3.1), sense data (SPC-4, 4.5), and one table that says what to do about
- * it. Nothing here remembers anything: the caller counts how often it has tried.
+ * How a command ended: SCSI status (SAM-5, 5.3.1), sense data (SPC-4, 4.5), and one table that says what to do
+ * about it. Nothing here remembers anything: the caller counts how often it has tried.
  */
 
 #include <stdbool.h>
@@ -25,17 +25,30 @@ enum sk_scsi_status {
 };
 
 enum sk_sense_key {
-	SK_KEY_NO_SENSE, SK_KEY_RECOVERED, SK_KEY_NOT_READY, SK_KEY_MEDIUM, SK_KEY_HARDWARE, SK_KEY_ILLEGAL_REQUEST,
-	SK_KEY_UNIT_ATTENTION, SK_KEY_DATA_PROTECT, SK_KEY_BLANK_CHECK, SK_KEY_VENDOR, SK_KEY_COPY_ABORTED,
-	SK_KEY_ABORTED_COMMAND, SK_KEY_RESERVED, SK_KEY_VOLUME_OVERFLOW, SK_KEY_MISCOMPARE, SK_KEY_COMPLETED,
+	SK_KEY_NO_SENSE,
+	SK_KEY_RECOVERED,
+	SK_KEY_NOT_READY,
+	SK_KEY_MEDIUM,
+	SK_KEY_HARDWARE,
+	SK_KEY_ILLEGAL_REQUEST,
+	SK_KEY_UNIT_ATTENTION,
+	SK_KEY_DATA_PROTECT,
+	SK_KEY_BLANK_CHECK,
+	SK_KEY_VENDOR,
+	SK_KEY_COPY_ABORTED,
+	SK_KEY_ABORTED_COMMAND,
+	SK_KEY_RESERVED,
+	SK_KEY_VOLUME_OVERFLOW,
+	SK_KEY_MISCOMPARE,
+	SK_KEY_COMPLETED,
 };
 
 struct sk_sense {
 	bool valid;		/* a response code of 0x70..0x73 and at least the key were there */
 	bool deferred;		/* about an earlier command */
-	uint8_t key, asc, ascq;	/* 0 where cut off */
+	uint8_t key, asc, ascq; /* 0 where cut off */
 	bool has_info;
-	uint64_t info;		/* usually the address of the first bad block */
+	uint64_t info; /* usually the address of the first bad block */
 };
 
 /** sk_sense_parse - fixed or descriptor sense of any length; never fails: .valid says whether it is usable */
@@ -51,31 +64,31 @@ const char *sk_sense_text(const struct sk_sense *s, char *buf, size_t n);
 
 /** What the user of a command does next. */
 enum sk_react {
-	SK_REACT_DONE,		/* it worked */
-	SK_REACT_RETRY,		/* send it again now */
-	SK_REACT_LATER,		/* send it again after delay_ms */
-	SK_REACT_CAPACITY,	/* read the capacity again, and send it again */
-	SK_REACT_IDENTIFY,	/* INQUIRY data may have changed: check the identity before anything is sent again */
-	SK_REACT_LUNS,		/* the LUN inventory has changed: scan, and send it again */
-	SK_REACT_UNSUPPORTED,	/* this command, or this form of it, is not for this device: take another way */
-	SK_REACT_RANGE,		/* outside the medium: read the capacity, fail */
-	SK_REACT_MEDIA,		/* the blocks cannot be read or written: fail */
-	SK_REACT_PROTECT,	/* write protected: fail, and treat the LUN as read-only */
-	SK_REACT_SPACE,		/* no space left in the pool: fail */
-	SK_REACT_RESERVED,	/* another initiator holds a reservation: fail */
-	SK_REACT_GONE,		/* there is no such LUN (any more): fail, and scan */
-	SK_REACT_FAIL,		/* everything else */
+	SK_REACT_DONE,	      /* it worked */
+	SK_REACT_RETRY,	      /* send it again now */
+	SK_REACT_LATER,	      /* send it again after delay_ms */
+	SK_REACT_CAPACITY,    /* read the capacity again, and send it again */
+	SK_REACT_IDENTIFY,    /* INQUIRY data may have changed: check the identity before anything is sent again */
+	SK_REACT_LUNS,	      /* the LUN inventory has changed: scan, and send it again */
+	SK_REACT_UNSUPPORTED, /* this command, or this form of it, is not for this device: take another way */
+	SK_REACT_RANGE,	      /* outside the medium: read the capacity, fail */
+	SK_REACT_MEDIA,	      /* the blocks cannot be read or written: fail */
+	SK_REACT_PROTECT,     /* write protected: fail, and treat the LUN as read-only */
+	SK_REACT_SPACE,	      /* no space left in the pool: fail */
+	SK_REACT_RESERVED,    /* another initiator holds a reservation: fail */
+	SK_REACT_GONE,	      /* there is no such LUN (any more): fail, and scan */
+	SK_REACT_FAIL,	      /* everything else */
 };
 
 struct sk_verdict {
 	enum sk_react react;
-	uint32_t delay_ms;	/* for LATER */
-	int sys;		/* errno for whoever asked, 0 for DONE; for retries: the errno if no retry follows */
-	bool shrink;		/* the device has too much to do: fewer commands at once */
+	uint32_t delay_ms; /* for LATER */
+	int sys;	   /* errno for whoever asked, 0 for DONE; for retries: the errno if no retry follows */
+	bool shrink;	   /* the device has too much to do: fewer commands at once */
 };
 
 #define SK_RETRY_ATTENTION 5	/* unit attentions per command */
-#define SK_RETRY_LATER_MS 5000	/* longest delay */
+#define SK_RETRY_LATER_MS  5000 /* longest delay */
 
 /**
  * sk_verdict - what a SCSI status and its sense data ask for

@@ -5,9 +5,9 @@
 #include "base/num.h"
 #include "scsi/sense.h"
 
-#define ANY 0xff
+#define ANY	       0xff
 #define FIRST_DELAY_MS 50
-#define RETRY_ABORTED 5
+#define RETRY_ABORTED  5
 
 /*
  * What sense data ask for. The first row that fits counts, so exact codes come before ANY. A row with key ANY is
@@ -17,7 +17,7 @@ static const struct row {
 	uint8_t key, asc, ascq;
 	enum sk_react react;
 	int sys;
-	const char *words;	/* of asc/ascq; NULL where a row is about the key alone */
+	const char *words; /* of asc/ascq; NULL where a row is about the key alone */
 } rows[] = {
 	/* recovered, or nothing wrong */
 	{ SK_KEY_NO_SENSE, 0x00, 0x00, SK_REACT_DONE, 0, "no additional sense information" },
@@ -33,8 +33,10 @@ static const struct row {
 	/* not ready: the ones that pass */
 	{ SK_KEY_NOT_READY, 0x04, 0x00, SK_REACT_LATER, EIO, "logical unit not ready, cause not reportable" },
 	{ SK_KEY_NOT_READY, 0x04, 0x01, SK_REACT_LATER, EIO, "logical unit is in process of becoming ready" },
-	{ SK_KEY_NOT_READY, 0x04, 0x02, SK_REACT_FAIL, EIO, "logical unit not ready, initializing command required" },
-	{ SK_KEY_NOT_READY, 0x04, 0x03, SK_REACT_FAIL, EIO, "logical unit not ready, manual intervention required" },
+	{ SK_KEY_NOT_READY, 0x04, 0x02, SK_REACT_FAIL, EIO,
+	  "logical unit not ready, initializing command required" },
+	{ SK_KEY_NOT_READY, 0x04, 0x03, SK_REACT_FAIL, EIO,
+	  "logical unit not ready, manual intervention required" },
 	{ SK_KEY_NOT_READY, 0x04, 0x04, SK_REACT_LATER, EIO, "logical unit not ready, format in progress" },
 	{ SK_KEY_NOT_READY, 0x04, 0x05, SK_REACT_LATER, EIO, "logical unit not ready, rebuild in progress" },
 	{ SK_KEY_NOT_READY, 0x04, 0x06, SK_REACT_LATER, EIO, "logical unit not ready, recalculation in progress" },
@@ -43,11 +45,13 @@ static const struct row {
 	{ SK_KEY_NOT_READY, 0x04, 0x09, SK_REACT_LATER, EIO, "logical unit not ready, self-test in progress" },
 	{ SK_KEY_NOT_READY, 0x04, 0x0a, SK_REACT_LATER, EIO,
 	  "logical unit not accessible, asymmetric access state transition" },
-	{ SK_KEY_NOT_READY, 0x04, 0x0b, SK_REACT_LATER, EIO, "logical unit not accessible, target port in standby state" },
+	{ SK_KEY_NOT_READY, 0x04, 0x0b, SK_REACT_LATER, EIO,
+	  "logical unit not accessible, target port in standby state" },
 	{ SK_KEY_NOT_READY, 0x04, 0x0c, SK_REACT_LATER, EIO,
 	  "logical unit not accessible, target port in unavailable state" },
 	{ SK_KEY_NOT_READY, 0x04, 0x12, SK_REACT_FAIL, EIO, "logical unit not ready, offline" },
-	{ SK_KEY_NOT_READY, 0x04, 0x14, SK_REACT_LATER, EIO, "logical unit not ready, space allocation in progress" },
+	{ SK_KEY_NOT_READY, 0x04, 0x14, SK_REACT_LATER, EIO,
+	  "logical unit not ready, space allocation in progress" },
 	{ SK_KEY_NOT_READY, 0x04, 0x1b, SK_REACT_LATER, EIO, "logical unit not ready, sanitize in progress" },
 	{ SK_KEY_NOT_READY, 0x3a, 0x00, SK_REACT_FAIL, ENOMEDIUM, "medium not present" },
 	{ SK_KEY_NOT_READY, 0x3a, ANY, SK_REACT_FAIL, ENOMEDIUM, "medium not present" },
@@ -136,13 +140,14 @@ static const struct row *row_of(const struct sk_sense *s)
 	size_t i = 0;
 
 	while (!(fits(rows[i].key, s->key) && fits(rows[i].asc, s->asc) && fits(rows[i].ascq, s->ascq)))
-		i++;			/* the last row fits everything */
+		i++; /* the last row fits everything */
 	return &rows[i];
 }
 
 static uint32_t delay_after(unsigned tries)
 {
-	return tries >= 7 ? SK_RETRY_LATER_MS : SK_MIN((uint32_t)FIRST_DELAY_MS << tries, (uint32_t)SK_RETRY_LATER_MS);
+	return tries >= 7 ? SK_RETRY_LATER_MS
+			  : SK_MIN((uint32_t)FIRST_DELAY_MS << tries, (uint32_t)SK_RETRY_LATER_MS);
 }
 
 static struct sk_verdict by_sense(struct sk_span data, unsigned tries)
@@ -151,11 +156,11 @@ static struct sk_verdict by_sense(struct sk_span data, unsigned tries)
 	struct sk_verdict v = { .react = SK_REACT_FAIL, .sys = EIO };
 	const struct row *r;
 
-	if (!s.valid) {				/* CHECK CONDITION without a reason: once more, then give up */
+	if (!s.valid) { /* CHECK CONDITION without a reason: once more, then give up */
 		v.react = tries < 1 ? SK_REACT_RETRY : SK_REACT_FAIL;
 		return v;
 	}
-	if (s.deferred) {			/* this command was not carried out; the error is an earlier one's */
+	if (s.deferred) { /* this command was not carried out; the error is an earlier one's */
 		v.react = tries < RETRY_ABORTED ? SK_REACT_RETRY : SK_REACT_FAIL;
 		return v;
 	}

@@ -58,10 +58,10 @@ static const struct desig {
 	bool text;
 	uint8_t len[3];
 } desigs[] = {
-	{ 0x1, SK_IDENT_T10, "t10.", true, { 0 } },
-	{ 0x2, SK_IDENT_EUI, "eui.", false, { 8, 12, 16 } },
+	{ 0x1, SK_IDENT_T10, "t10.", true, { 0 } },	     /* T10 vendor ID */
+	{ 0x2, SK_IDENT_EUI, "eui.", false, { 8, 12, 16 } }, /* EUI-64 */
 	{ 0x3, SK_IDENT_NAA, "naa.", false, { 8, 16, 0 } },
-	{ 0x8, SK_IDENT_NAME, "", true, { 0 } },
+	{ 0x8, SK_IDENT_NAME, "", true, { 0 } }, /* SCSI name string */
 	{ 0xa, SK_IDENT_UUID, "uuid.", false, { 18, 0, 0 } },
 };
 
@@ -72,7 +72,7 @@ static const struct desig *desig_of(uint8_t type, size_t n)
 
 		if (d->type != type)
 			continue;
-		if (n == 0)			/* and so not the 0 that ends a list of lengths */
+		if (n == 0) /* and so not the 0 that ends a list of lengths */
 			return NULL;
 		if (d->len[0] == 0)
 			return d;
@@ -101,7 +101,7 @@ static void spell(const struct desig *d, struct sk_span v, struct sk_ident *ret)
 	snprintf(ret->text, sizeof(ret->text), "%s", d->prefix);
 	at = strlen(d->prefix);
 	if (d->kind == SK_IDENT_UUID)
-		v = sk_span(v.p + 2, v.n - 2);		/* after a type and a reserved byte */
+		v = sk_span(v.p + 2, v.n - 2); /* after a type and a reserved byte */
 	if (d->text && sk_scsi_printable(sk_scsi_trim(v)))
 		sk_scsi_text(v, ret->text + at, sizeof(ret->text) - at);
 	else
@@ -170,7 +170,7 @@ int sk_vpd_limits_parse(struct sk_span data, struct sk_vpd_limits *ret, struct s
 	l.max_unmap_blocks = (uint32_t)at(b, 16, 4);
 	l.max_unmap_descs = (uint32_t)at(b, 20, 4);
 	l.unmap_granularity = (uint32_t)at(b, 24, 4);
-	if (at(b, 28, 4) & 0x80000000)			/* UGAVALID */
+	if (at(b, 28, 4) & 0x80000000) /* UGAVALID */
 		l.unmap_alignment = (uint32_t)at(b, 28, 4) & 0x7fffffff;
 	l.max_write_same = at(b, 32, 8);
 	*ret = l;

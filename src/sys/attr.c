@@ -14,7 +14,7 @@
 #include "base/num.h"
 
 #define MAX_NAMES 65536
-#define MAX_VALUE 4096	/* a page: the most an attribute holds */
+#define MAX_VALUE 4096 /* a page: the most an attribute holds */
 #define MAX_DEPTH 16
 
 bool sk_attr_read(int dir, const char *path, char *ret, size_t n)

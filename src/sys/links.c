@@ -19,7 +19,10 @@
 /* Length of the valid UTF-8 sequence of more than one byte at @s, else 0; udev lets those pass. */
 static size_t utf8_len(const unsigned char *s)
 {
-	size_t n = s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+	size_t n = s[0] >= 0xc2 && s[0] < 0xe0	 ? 2
+		   : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		   : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						 : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
@@ -29,7 +32,8 @@ static size_t utf8_len(const unsigned char *s)
 
 static bool allowed(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("#+-.:=@_", c));
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c && strchr("#+-.:=@_", c));
 }
 
 static void clean(char *name)
@@ -44,7 +48,8 @@ static void clean(char *name)
 	}
 }
 
-int sk_link_name(const char *addr, int port, const char *target, uint64_t lun, char *ret, size_t n, struct sk_err *err)
+int sk_link_name(const char *addr, int port, const char *target, uint64_t lun, char *ret, size_t n,
+		 struct sk_err *err)
 {
 	char tail[32], name[NAME_MAX + 1];
 	int len;
@@ -54,8 +59,10 @@ int sk_link_name(const char *addr, int port, const char *target, uint64_t lun, c
 	if (lun < 256)
 		snprintf(tail, sizeof(tail), "%u", (unsigned)lun);
 	else
-		snprintf(tail, sizeof(tail), "0x%04x%04x00000000", (unsigned)(lun & 0xffff), (unsigned)(lun >> 16 & 0xffff));
-	len = snprintf(name, sizeof(name), "ip-%.*s:%d-iscsi-%s-lun-%s", (int)strcspn(addr, "]"), addr, port, target, tail);
+		snprintf(tail, sizeof(tail), "0x%04x%04x00000000", (unsigned)(lun & 0xffff),
+			 (unsigned)(lun >> 16 & 0xffff));
+	len = snprintf(name, sizeof(name), "ip-%.*s:%d-iscsi-%s-lun-%s", (int)strcspn(addr, "]"), addr, port,
+		       target, tail);
 	if (len < 0 || (size_t)len >= sizeof(name) || (size_t)len >= n)
 		return sk_fail(err, SK_EINVAL, "too long a name for a link: %s", target);
 	clean(name);
@@ -132,7 +139,7 @@ int sk_link_make(const char *devdir, const char *name, const char *node, struct 
 	if (link_text(dir, name, is, sizeof(is))) {
 		if (strcmp(is, to) == 0)
 			return 0;
-		if (!is_ours(is) && fstatat(dir, name, &st, 0) == 0)	/* not dangling either */
+		if (!is_ours(is) && fstatat(dir, name, &st, 0) == 0) /* not dangling either */
 			return sk_fail(err, SK_EEXIST, "%s/" BY_PATH "/%s points to %s", devdir, name, is);
 	} else if (errno != ENOENT) {
 		return sk_fail(err, SK_EEXIST, "%s/" BY_PATH "/%s is there and is no link", devdir, name);

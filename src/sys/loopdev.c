@@ -15,11 +15,11 @@
 #include "base/num.h"
 #include "sys/attr.h"
 
-#define TRIES 64		/* how often another process may be faster */
-#define LOOP_MAJOR 7
-#define BACKING_MAX 1024
+#define TRIES	       64 /* how often another process may be faster */
+#define LOOP_MAJOR     7
+#define BACKING_MAX    1024
 #define DETACH_WAIT_US 20000
-#define DETACH_TRIES 25		/* half a second for a prober that looks at a changed device */
+#define DETACH_TRIES   25 /* half a second for a prober that looks at a changed device */
 
 /* The node of a loop device; made where no udev does it and sysfs knows the device. */
 static int make_node(int number, struct sk_loopdev *d, struct sk_err *err)
@@ -72,7 +72,8 @@ static struct loop_info64 info_of(const struct sk_loopdev_cfg *cfg, bool direct)
 	return info;
 }
 
-/* Kernels before 5.8, step by step. Nobody else may use the device before it is complete, but nobody can be kept out. */
+/* Kernels before 5.8, step by step. Nobody else may use the device before it is complete, but nobody can be kept
+ * out. */
 static int configure_old(int dev, int file, const struct sk_loopdev_cfg *cfg, bool direct)
 {
 	struct loop_info64 info = info_of(cfg, false);
@@ -83,22 +84,24 @@ static int configure_old(int dev, int file, const struct sk_loopdev_cfg *cfg, bo
 	if ((cfg->block_size == 512 || ioctl(dev, LOOP_SET_BLOCK_SIZE, (unsigned long)cfg->block_size) == 0) &&
 	    ioctl(dev, LOOP_SET_STATUS64, &info) == 0) {
 		if (direct)
-			(void)ioctl(dev, LOOP_SET_DIRECT_IO, 1UL);	/* a wish */
+			(void)ioctl(dev, LOOP_SET_DIRECT_IO, 1UL); /* a wish */
 		return 0;
 	}
 	saved = errno;
 	ioctl(dev, LOOP_CLR_FD, 0);
-	errno = saved == EBUSY ? EIO : saved;		/* EBUSY would mean: take another device */
+	errno = saved == EBUSY ? EIO : saved; /* EBUSY would mean: take another device */
 	return -1;
 }
 
 static int configure(int dev, int file, const struct sk_loopdev_cfg *cfg, bool direct)
 {
-	struct loop_config c = { .fd = (uint32_t)file, .block_size = cfg->block_size, .info = info_of(cfg, direct) };
+	struct loop_config c = { .fd = (uint32_t)file,
+				 .block_size = cfg->block_size,
+				 .info = info_of(cfg, direct) };
 
 	if (ioctl(dev, LOOP_CONFIGURE, &c) == 0)
 		return 0;
-	if (errno == EINVAL && direct) {		/* the file's alignment does not suit */
+	if (errno == EINVAL && direct) { /* the file's alignment does not suit */
 		c.info.lo_flags &= ~(uint32_t)LO_FLAGS_DIRECT_IO;
 		if (ioctl(dev, LOOP_CONFIGURE, &c) == 0)
 			return 0;
@@ -192,8 +195,8 @@ bool sk_loopdev_busy(const char *node)
 	return dev < 0 && errno == EBUSY;
 }
 
-/* Is the device over @file? By name first: that asks no one, and the file's server may be dead or stuck. @st: the file's,
- * NULL if it could not be asked */
+/* Is the device over @file? By name first: that asks no one, and the file's server may be dead or stuck. @st: the
+ * file's, NULL if it could not be asked */
 static bool is_over(const char *name, const char *file, const struct loop_info64 *info, const struct stat *st)
 {
 	char path[96], backing[BACKING_MAX];
@@ -227,7 +230,8 @@ static int clear(int *dev, const char *node, bool force, struct sk_err *err)
 		sk_fd_close(&again);
 		usleep(DETACH_WAIT_US);
 	}
-	return sk_fail(err, SK_EBUSY, "%s is still open%s", node, force ? "; it is detached at its last close" : "");
+	return sk_fail(err, SK_EBUSY, "%s is still open%s", node,
+		       force ? "; it is detached at its last close" : "");
 }
 
 int sk_loopdev_detach(const char *node, const char *file, bool force, struct sk_err *err)
@@ -285,7 +289,7 @@ int sk_loopdev_find(const char *file, char *ret_node, size_t n, struct sk_err *e
 		SK_FD int dev = -1;
 
 		snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", names.name[i]);
-		if (access(path, F_OK) < 0)		/* not attached */
+		if (access(path, F_OK) < 0) /* not attached */
 			continue;
 		snprintf(path, sizeof(path), "/dev/%s", names.name[i]);
 		dev = open(path, O_RDONLY | O_CLOEXEC);

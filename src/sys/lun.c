@@ -123,7 +123,7 @@ int sk_sys_luns(const struct sk_places *p, const struct sk_sys_session *s, sk_sy
 			snprintf(dir, sizeof(dir), "%s/%s", target, luns.name[i]);
 			read_lun(root, dir, &l);
 			if (!l.state[0] && !l.disk[0])
-				continue;	/* gone meanwhile */
+				continue; /* gone meanwhile */
 			count++;
 			if (!visit(ctx, &l))
 				return count;

@@ -15,16 +15,16 @@
 #include "base/num.h"
 #include "sys/attr.h"
 
-#define MAX_DEVS 129	/* a disk and its partitions */
-#define MAX_SPACES 4096	/* mount namespaces looked at */
+#define MAX_DEVS   129	/* a disk and its partitions */
+#define MAX_SPACES 4096 /* mount namespaces looked at */
 
 struct look {
 	const char *proc;
-	int sys;			/* descriptor of sysfs */
+	int sys; /* descriptor of sysfs */
 	dev_t dev[MAX_DEVS];
-	char name[MAX_DEVS][32];	/* the kernel's name: loop3, loop3p1 */
+	char name[MAX_DEVS][32]; /* the kernel's name: loop3, loop3p1 */
 	size_t n;
-	ino_t *spaces;			/* mount namespaces seen already */
+	ino_t *spaces; /* mount namespaces seen already */
 	size_t n_spaces;
 	struct sk_buf *out;
 };
@@ -143,8 +143,8 @@ static void process_name(const struct look *l, const char *pid, char *ret, size_
 		snprintf(ret, n, "?");
 }
 
-/* File systems of several devices (btrfs) have a device number of their own: there the source tells. A source is a path of
- * *its* namespace, but device nodes have the same names in practice, and the exclusive open comes last. */
+/* File systems of several devices (btrfs) have a device number of their own: there the source tells. A source is a
+ * path of *its* namespace, but device nodes have the same names in practice, and the exclusive open comes last. */
 static void look_at_mountinfo(struct look *l, const char *pid, bool own)
 {
 	char path[160], who[32];
@@ -163,7 +163,8 @@ static void look_at_mountinfo(struct look *l, const char *pid, bool own)
 			if (own)
 				say(l, "mounted on %s", mnt_fs_get_target(fs));
 			else
-				say(l, "mounted on %s (mount namespace of pid %s, %s)", mnt_fs_get_target(fs), pid, who);
+				say(l, "mounted on %s (mount namespace of pid %s, %s)", mnt_fs_get_target(fs), pid,
+				    who);
 		}
 	mnt_free_iter(it);
 	mnt_unref_table(t);

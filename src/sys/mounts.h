@@ -3,9 +3,9 @@
 #define SK_SYS_MOUNTS_H
 
 /**
- * Is a block device in use, and by whom? Looked at: mounts in every mount namespace that /proc shows, swap, holders in sysfs (dm,
- * md, bcache …), all of it for the device and its partitions; then an exclusive open, which
- * catches what the list does not; and, if asked for, processes that have it open.
+ * Is a block device in use, and by whom? Looked at: mounts in every mount namespace that /proc shows, swap, holders
+ * in sysfs (dm, md, bcache …), all of it for the device and its partitions; then an exclusive open, which catches
+ * what the list does not; and, if asked for, processes that have it open.
  */
 
 #include <stdbool.h>
@@ -14,8 +14,8 @@
 #include "base/err.h"
 
 enum sk_use {
-	SK_USE_CLAIMED = 0,		/* what a file system, swap or another driver holds */
-	SK_USE_OPENERS = 1 << 0,	/* also processes with an open descriptor (looks at every process) */
+	SK_USE_CLAIMED = 0,	 /* what a file system, swap or another driver holds */
+	SK_USE_OPENERS = 1 << 0, /* also processes with an open descriptor (looks at every process) */
 };
 
 /**

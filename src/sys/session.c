@@ -57,11 +57,11 @@ static void unknown(struct sk_sys_session *s)
 	s->first_burst_len = s->max_burst_len = s->immediate_data = s->initial_r2t = s->max_outstanding_r2t = -1;
 }
 
-/* The directories of one session. They are opened once: what is read through them is of one life of the session, even if it
- * goes and another of the same number comes. */
+/* The directories of one session. They are opened once: what is read through them is of one life of the session,
+ * even if it goes and another of the same number comes. */
 struct objects {
 	int root;
-	int fd[SK_N_OBJECTS];	/* -1 not opened yet, -2 not there */
+	int fd[SK_N_OBJECTS]; /* -1 not opened yet, -2 not there */
 };
 
 static int object(struct objects *o, enum sk_field_of of, const struct sk_sys_session *s)
@@ -71,7 +71,9 @@ static int object(struct objects *o, enum sk_field_of of, const struct sk_sys_se
 
 	if (o->fd[of] == -1) {
 		sk_field_dir(of, s->sid, s->host, path, sizeof(path));
-		o->fd[of] = on_host && s->host == UINT32_MAX ? -1 : openat(o->root, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		o->fd[of] = on_host && s->host == UINT32_MAX
+				    ? -1
+				    : openat(o->root, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (o->fd[of] < 0)
 			o->fd[of] = -2;
 	}
@@ -147,7 +149,7 @@ static bool read_one(int root, bool user, uint32_t sid, enum sk_sys_depth depth,
 		const struct sk_field *f = &sk_fields[i];
 
 		if (f->depth <= depth && !load(&o, f, s) && i == 0)
-			goto out;		/* no target name: not a session (yet, any more) */
+			goto out; /* no target name: not a session (yet, any more) */
 	}
 	s->flash = sk_attr_num(object(&o, SK_OF_SESSION, s), "creator", 0) == -1;
 	complete(&o, depth, s);

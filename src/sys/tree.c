@@ -15,16 +15,16 @@
 
 #define DEVICES "devices/platform"
 
-/* The objects of a session: where each lies in its host's directory, and how its class names it. The order is that of
- * publishing; it goes away in the opposite order, so that a session is seen only with all of its parts. */
+/* The objects of a session: where each lies in its host's directory, and how its class names it. The order is that
+ * of publishing; it goes away in the opposite order, so that a session is seen only with all of its parts. */
 static const struct object {
 	enum sk_field_of of;
-	const char *class, *name, *below, *device;	/* %u: the session's id, which is the host's number */
+	const char *class, *name, *below, *device; /* %u: the session's id, which is the host's number */
 } objects[] = {
 	{ SK_OF_HOST, "iscsi_host", "host%u", "iscsi_host/host%u", "../.." },
 	{ SK_OF_SCSI_HOST, "scsi_host", "host%u", "scsi_host/host%u", "../.." },
-	{ SK_OF_CONN, "iscsi_connection", "connection%u:0", "session%u/connection%u:0/iscsi_connection/connection%u:0",
-	  "../.." },
+	{ SK_OF_CONN, "iscsi_connection", "connection%u:0",
+	  "session%u/connection%u:0/iscsi_connection/connection%u:0", "../.." },
 	{ SK_OF_SESSION, "iscsi_session", "session%u", "session%u/iscsi_session/session%u", "../.." },
 };
 
@@ -124,7 +124,8 @@ static int save_constants(int dir, enum sk_field_of which, const struct sk_sys_s
 	char creator[16];
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(constants); i++)
-		if (constants[i].of == which && sk_attr_write(dir, constants[i].name, constants[i].value, 0444, err) < 0)
+		if (constants[i].of == which &&
+		    sk_attr_write(dir, constants[i].name, constants[i].value, 0444, err) < 0)
 			return -1;
 	if (which == SK_OF_HOST)
 		return sk_attr_write(dir, "initiatorname", s->initiator[0] ? s->initiator : "(null)", 0444, err);
@@ -253,7 +254,7 @@ static int set_attr(const char *rundir, uint32_t sid, const char *name, const ch
 }
 
 #define SESSION_ATTR "session%u/iscsi_session/session%u/"
-#define CONN_ATTR "session%u/connection%u:0/iscsi_connection/connection%u:0/"
+#define CONN_ATTR    "session%u/connection%u:0/iscsi_connection/connection%u:0/"
 
 int sk_tree_set_state(const char *rundir, uint32_t sid, const char *state, struct sk_err *err)
 {
@@ -307,6 +308,6 @@ int sk_tree_remove(const char *rundir, uint32_t sid, struct sk_err *err)
 	SK_FD int root = sk_tree_open(rundir, false, NULL);
 
 	if (root < 0)
-		return 0;		/* no tree at all */
+		return 0; /* no tree at all */
 	return remove_all(root, sid, err);
 }

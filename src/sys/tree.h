@@ -4,9 +4,9 @@
 
 /**
  * The state tree: how a user session publishes itself below <rundir>/sys in the shape of the kernel's sysfs
- * (docs/architecture.md, "The state tree"). One process writes the tree of a session; readers (sys/session.h) may come at any time
- * and without it. A session appears complete or not at all; values are replaced by rename, so a reader sees the old one or
- * the new one.
+ * (docs/architecture.md, "The state tree"). One process writes the tree of a session; readers (sys/session.h) may
+ * come at any time and without it. A session appears complete or not at all; values are replaced by rename, so a
+ * reader sees the old one or the new one.
  *
  * Beside the kernel's attributes a session has a directory `siskin/` and a LUN a file `siskin/path`.
  */
@@ -18,11 +18,12 @@
 #include "base/err.h"
 #include "sys/session.h"
 
-/** sk_tree_create - publish a session (state, parameters, CHAP names and secrets 0600). A tree left over by a session
- * with the same id is removed first. s->user is taken as true; -1 values leave their attribute out. */
+/** sk_tree_create - publish a session (state, parameters, CHAP names and secrets 0600). A tree left over by a
+ * session with the same id is removed first. s->user is taken as true; -1 values leave their attribute out. */
 int sk_tree_create(const char *rundir, const struct sk_sys_session *s, struct sk_err *err);
 
-/** sk_tree_update - write every attribute again whose value differs (after a relogin: portal, parameters, timers) */
+/** sk_tree_update - write every attribute again whose value differs (after a relogin: portal, parameters, timers)
+ */
 int sk_tree_update(const char *rundir, const struct sk_sys_session *s, struct sk_err *err);
 
 /** sk_tree_set_state - session @state: LOGGED_IN, FAILED, FREE; the connection's follows (up, failed, down), and so
@@ -39,10 +40,10 @@ void sk_tree_get(const char *rundir, uint32_t sid, const char *name, char *ret, 
 
 /** What a LUN says beyond struct sk_sys_lun; empty strings and -1 are left out. */
 struct sk_tree_lun {
-	struct sk_sys_lun l;		/* host, channel, target of the session's: 0 and filled in by the tree */
-	int type;			/* peripheral device type, 0 = disk */
+	struct sk_sys_lun l; /* host, channel, target of the session's: 0 and filled in by the tree */
+	int type;	     /* peripheral device type, 0 = disk */
 	char vendor[9], model[17], rev[5];
-	char wwid[528];			/* "naa.…", as scsi/inquiry.h's sk_ident */
+	char wwid[528]; /* "naa.…", as scsi/inquiry.h's sk_ident */
 	bool read_only;
 };
 

@@ -47,7 +47,8 @@ static int put_padded(int dir, const char *name, const char *value, int width, s
 	return sk_attr_write(dir, name, text, 0444, err);
 }
 
-/* Sizes as the block layer shows them (512-byte sectors), and our own spelling, which is there without a disk too. */
+/* Sizes as the block layer shows them (512-byte sectors), and our own spelling, which is there without a disk too.
+ */
 static int put_size(int dir, const char *disk, uint64_t blocks, uint32_t block_size, struct sk_err *err)
 {
 	char path[80];

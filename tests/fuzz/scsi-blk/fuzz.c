@@ -8,8 +8,8 @@
 
 #define MAX_COMMANDS 4096
 
-static struct sk_disk_facts facts(struct sk_rd *in, struct sk_capacity *c, struct sk_mode *m, struct sk_vpd_limits *l,
-				  struct sk_vpd_provision *p)
+static struct sk_disk_facts facts(struct sk_rd *in, struct sk_capacity *c, struct sk_mode *m,
+				  struct sk_vpd_limits *l, struct sk_vpd_provision *p)
 {
 	uint8_t have = (uint8_t)sk_get_be(in, 1), bits = (uint8_t)sk_get_be(in, 1);
 
@@ -25,8 +25,11 @@ static struct sk_disk_facts facts(struct sk_rd *in, struct sk_capacity *c, struc
 	l->unmap_alignment = (uint32_t)sk_get_be(in, 4);
 	l->max_write_same = sk_get_be(in, 8);
 	*p = (struct sk_vpd_provision){ .lbpu = have & 8, .lbpws = have & 16, .lbpws10 = have & 32 };
-	return (struct sk_disk_facts){ .capacity = c, .mode = have & 1 ? m : NULL, .limits = have & 2 ? l : NULL,
-				       .provision = have & 4 ? p : NULL, .max_bytes = (uint32_t)sk_get_be(in, 4) };
+	return (struct sk_disk_facts){ .capacity = c,
+				       .mode = have & 1 ? m : NULL,
+				       .limits = have & 2 ? l : NULL,
+				       .provision = have & 4 ? p : NULL,
+				       .max_bytes = (uint32_t)sk_get_be(in, 4) };
 }
 
 /* A command is as long as it says, and covers the next part of the request and nothing beyond it. */

@@ -7,8 +7,9 @@
 
 static void check(const struct sk_capacity *c)
 {
-	if (c->blocks == 0 || c->block_size < 256 || c->block_size > 65536 || (c->block_size & (c->block_size - 1)) ||
-	    c->blocks > (uint64_t)INT64_MAX / c->block_size || c->phys_size < c->block_size)
+	if (c->blocks == 0 || c->block_size < 256 || c->block_size > 65536 ||
+	    (c->block_size & (c->block_size - 1)) || c->blocks > (uint64_t)INT64_MAX / c->block_size ||
+	    c->phys_size < c->block_size)
 		__builtin_trap();
 }
 

@@ -23,6 +23,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if ((v.sys == 0) != (v.react == SK_REACT_DONE) || v.delay_ms > SK_RETRY_LATER_MS)
 		__builtin_trap();
 	if (p[1] >= SK_RETRY_ATTENTION && sk_react_retries(v.react) && v.react != SK_REACT_LATER)
-		__builtin_trap();	/* for ever */
+		__builtin_trap(); /* for ever */
 	return 0;
 }

@@ -7,8 +7,11 @@
 
 typedef int parse_fn(struct sk_span d, void *ret, struct sk_err *err);
 
-#define WRAP(name, fn, type) \
-	static int name(struct sk_span d, void *ret, struct sk_err *err) { return fn(d, (type *)ret, err); }
+#define WRAP(name, fn, type)                                                                                       \
+	static int name(struct sk_span d, void *ret, struct sk_err *err)                                           \
+	{                                                                                                          \
+		return fn(d, (type *)ret, err);                                                                    \
+	}
 
 WRAP(inquiry, sk_inquiry_parse, struct sk_inquiry)
 WRAP(pages, sk_vpd_pages_parse, struct sk_vpd_pages)
@@ -36,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		ret = before;
 		if (parsers[i](sk_span(p, n), &ret, &err) < 0) {
 			if (memcmp(&ret, &before, sizeof(ret)) != 0 || !err.msg[0])
-				__builtin_trap();	/* an output was written on failure, or no reason given */
+				__builtin_trap(); /* an output was written on failure, or no reason given */
 			continue;
 		}
 		if (parsers[i] == ident && strlen(ret.ident.text) >= sizeof(ret.ident.text))

@@ -2,8 +2,8 @@
 #ifndef SK_TEST_SCSI_CUT_H
 #define SK_TEST_SCSI_CUT_H
 
-/** Feeds a parser every prefix of an answer from memory of exactly that size (a sanitizer sees a byte too many), and
- * checks that a refusal leaves the output alone. CMocka must be included before. */
+/** Feeds a parser every prefix of an answer from memory of exactly that size (a sanitizer sees a byte too many),
+ * and checks that a refusal leaves the output alone. CMocka must be included before. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -33,14 +33,20 @@ static void what_is_not_on_the_disk_is_refused_by_name(void **st)
 		int sys;
 		const char *msg;
 	} c[] = {
-		{ { SK_BLK_READ, 1, 512, false, false }, EINVAL, "read of 512 bytes at 1: the offset is no multiple of 512" },
-		{ { SK_BLK_WRITE, 512, 100, false, false }, EINVAL,
+		{ { SK_BLK_READ, 1, 512, false, false },
+		  EINVAL,
+		  "read of 512 bytes at 1: the offset is no multiple of 512" },
+		{ { SK_BLK_WRITE, 512, 100, false, false },
+		  EINVAL,
 		  "write of 100 bytes at 512: the length is no multiple of 512" },
-		{ { SK_BLK_READ, 1073741824, 512, false, false }, EIO,
+		{ { SK_BLK_READ, 1073741824, 512, false, false },
+		  EIO,
 		  "read of 512 bytes at 1073741824: past the end at 1073741824" },
-		{ { SK_BLK_READ, UINT64_MAX - 511, 1024, false, false }, EIO,
+		{ { SK_BLK_READ, UINT64_MAX - 511, 1024, false, false },
+		  EIO,
 		  "read of 1024 bytes at 18446744073709551104: past the end at 1073741824" },
-		{ { SK_BLK_DISCARD, 0, 512, false, false }, EOPNOTSUPP,
+		{ { SK_BLK_DISCARD, 0, 512, false, false },
+		  EOPNOTSUPP,
 		  "discard of 512 bytes at 0: the disk cannot give blocks back; bytes: 1073741824" },
 	};
 
@@ -56,7 +62,8 @@ static void what_is_not_on_the_disk_is_refused_by_name(void **st)
 	assert_int_equal(sk_blk_check(&d, &(struct sk_blk){ .op = SK_BLK_ZERO, .len = 512 }, &err), -1);
 	assert_int_equal(err.code, SK_EACCES);
 	assert_int_equal(sk_blk_check(&d, &(struct sk_blk){ .op = SK_BLK_READ, .len = 512 }, &err), 0);
-	assert_int_equal(sk_blk_check(&d, &(struct sk_blk){ .op = SK_BLK_READ, .off = sk_disk_bytes(&d) }, &err), 0);
+	assert_int_equal(sk_blk_check(&d, &(struct sk_blk){ .op = SK_BLK_READ, .off = sk_disk_bytes(&d) }, &err),
+			 0);
 	assert_int_equal(sk_blk_check(&d, &(struct sk_blk){ .op = SK_BLK_FLUSH, .off = 3 }, &err), 0);
 }
 
@@ -155,22 +162,22 @@ static void flush_and_forced_writes(void **st)
 	assert_true(sk_blk_degrade(&d, &c));
 	assert_int_equal(walk(&d, &flush, &c), 1);
 	assert_int_equal(c.cdb[0], SK_SCSI_SYNCHRONIZE_CACHE_16);
-	assert_false(sk_blk_degrade(&d, &c));			/* no cache to flush */
+	assert_false(sk_blk_degrade(&d, &c)); /* no cache to flush */
 	assert_int_equal(walk(&d, &flush, &c), 0);
 
 	d = disk(&f);
 	walk(&d, &forced, &c);
-	assert_true(sk_blk_degrade(&d, &c));			/* FUA refused: the same without, then a flush */
+	assert_true(sk_blk_degrade(&d, &c)); /* FUA refused: the same without, then a flush */
 	assert_true(sk_blk_needs_flush(&d, &forced));
 	walk(&d, &forced, &c);
 	assert_int_equal(c.cdb[1], 0);
 	assert_false(sk_blk_degrade(&d, &c));
 
-	m.write_cache = false;					/* write through: everything is stable */
+	m.write_cache = false; /* write through: everything is stable */
 	d = disk(&f);
 	assert_int_equal(walk(&d, &flush, &c), 0);
 	assert_false(sk_blk_needs_flush(&d, &forced));
-	f.mode = NULL;						/* not known: be careful */
+	f.mode = NULL; /* not known: be careful */
 	d = disk(&f);
 	assert_int_equal(walk(&d, &flush, &c), 1);
 	assert_true(sk_blk_needs_flush(&d, &forced));
@@ -178,8 +185,9 @@ static void flush_and_forced_writes(void **st)
 
 static void discards_keep_to_limits_and_granularity(void **st)
 {
-	struct sk_vpd_limits l = { .max_unmap_blocks = 100, .max_unmap_descs = 1, .unmap_granularity = 8,
-				   .unmap_alignment = 3 };
+	struct sk_vpd_limits l = {
+		.max_unmap_blocks = 100, .max_unmap_descs = 1, .unmap_granularity = 8, .unmap_alignment = 3
+	};
 	struct sk_disk_facts f = { .capacity = &gib, .limits = &l, .provision = &thin };
 	struct sk_disk d = disk(&f);
 	struct sk_blk r = { .op = SK_BLK_DISCARD, .off = 512, .len = 300 * 512 };
@@ -191,12 +199,12 @@ static void discards_keep_to_limits_and_granularity(void **st)
 	assert_int_equal(c.cdb[0], SK_SCSI_UNMAP);
 	assert_int_equal(c.data, SK_BLK_PARAM);
 	assert_int_equal(c.data_len, 24);
-	assert_int_equal((c.part_off + c.part_len) / 512 % 8, 3);	/* ends where a granule ends */
+	assert_int_equal((c.part_off + c.part_len) / 512 % 8, 3); /* ends where a granule ends */
 	assert_int_equal(c.param[15], 1);
 	assert_int_equal(walk(&d, &r, &c), 4);
 	assert_true(d.reads_zero);
 
-	assert_true(sk_blk_degrade(&d, &c));			/* UNMAP refused */
+	assert_true(sk_blk_degrade(&d, &c)); /* UNMAP refused */
 	assert_int_equal(walk(&d, &r, &c), 1);
 	assert_int_equal(c.cdb[0], SK_SCSI_WRITE_SAME_16);
 	assert_int_equal(c.cdb[1], SK_WS_UNMAP);
@@ -246,12 +254,12 @@ static void zeroes_have_three_ways(void **st)
 	assert_int_equal(c.cdb[0], SK_SCSI_WRITE_SAME_16);
 	assert_int_equal(c.cdb[1], SK_WS_UNMAP);
 	assert_true(sk_blk_needs_flush(&d, &r));
-	assert_true(sk_blk_degrade(&d, &c));			/* perhaps only the bit */
+	assert_true(sk_blk_degrade(&d, &c)); /* perhaps only the bit */
 	walk(&d, &r, &c);
 	assert_int_equal(c.cdb[0], SK_SCSI_WRITE_SAME_16);
 	assert_int_equal(c.cdb[1], 0);
 	assert_true(sk_blk_degrade(&d, &c));
-	assert_true(sk_blk_degrade(&d, &c));			/* a second command that was refused as well */
+	assert_true(sk_blk_degrade(&d, &c)); /* a second command that was refused as well */
 	walk(&d, &r, &c);
 	assert_int_equal(c.cdb[0], SK_SCSI_WRITE_SAME_10);
 	d.ws10_unmap = false;

@@ -62,13 +62,13 @@ static void impossible_capacities_are_refused(void **st)
 		uint8_t p[12];
 		enum sk_code code;
 	} c[] = {
-		{ { 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0 }, SK_ENOTSUP },			/* blocks of 0 bytes */
-		{ { 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 2, 8 }, SK_ENOTSUP },			/* 520 */
+		{ { 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0 }, SK_ENOTSUP }, /* blocks of 0 bytes */
+		{ { 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 2, 8 }, SK_ENOTSUP }, /* 520 */
 		{ { 0, 0, 0, 0, 0, 0, 0, 9, 0xff, 0xff, 0xff, 0xff }, SK_ENOTSUP },
 		{ { 0, 0, 0, 0, 0, 0, 0, 9, 0x80, 0, 0, 0 }, SK_ENOTSUP },
-		{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 2, 0 }, SK_EPROTO },	/* last + 1 wraps */
-		{ { 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 2, 0 }, SK_EPROTO },	/* times 512 wraps */
-		{ { 0x00, 0x3f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 2, 0 }, SK_EPROTO },	/* 2^63 bytes */
+		{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 2, 0 }, SK_EPROTO }, /* last + 1 wraps */
+		{ { 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 2, 0 }, SK_EPROTO }, /* times 512 wraps */
+		{ { 0x00, 0x3f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 2, 0 }, SK_EPROTO }, /* 2^63 bytes */
 	};
 	struct sk_capacity cap;
 	struct sk_err err = { 0 };
@@ -83,8 +83,9 @@ static void impossible_capacities_are_refused(void **st)
 static void mode_data(void **st)
 {
 	/* header, an 8-byte block descriptor, page 0x81 (a subpage), page 0x02, the caching page with WCE */
-	static const uint8_t p6[] = { 40, 0, 0x90, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0x4a, 1, 0, 2, 0xff, 0xff, 0x02, 2, 0, 0,
-				      0x08, 0x12, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+	static const uint8_t p6[] = { 40, 0, 0x90, 8,	 1,    2, 3, 4, 5,    6,    7,	  8, 0x4a, 1,
+				      0,  2, 0xff, 0xff, 0x02, 2, 0, 0, 0x08, 0x12, 0x04, 0, 0,	   0,
+				      0,  0, 0,	   0,	 0,    0, 0, 0, 0,    0,    0,	  0, 0,	   0 };
 	static const uint8_t p10[] = { 0, 20, 0, 0x10, 0, 0, 0, 0, 0x88, 0x12, 0x00, 0 };
 	uint8_t odd[sizeof(p6)];
 	struct sk_mode m;
@@ -97,13 +98,13 @@ static void mode_data(void **st)
 	assert_int_equal(sk_mode10_parse(sk_span(p10, sizeof(p10)), &m, NULL), 0);
 	assert_true(!m.write_protect && m.dpofua && m.cache_page && !m.write_cache);
 	assert_int_equal(sk_mode6_parse(sk_span(p6, 24), &m, NULL), 0);
-	assert_false(m.cache_page);			/* cut before its flags */
+	assert_false(m.cache_page); /* cut before its flags */
 	memcpy(odd, p6, sizeof(odd));
-	odd[3] = 255;					/* descriptors past the end */
+	odd[3] = 255; /* descriptors past the end */
 	assert_int_equal(sk_mode6_parse(sk_span(odd, sizeof(odd)), &m, NULL), 0);
 	assert_false(m.cache_page);
 	odd[3] = 8;
-	odd[0] = 12;					/* says it ends before the pages */
+	odd[0] = 12; /* says it ends before the pages */
 	assert_int_equal(sk_mode6_parse(sk_span(odd, sizeof(odd)), &m, NULL), 0);
 	assert_false(m.cache_page);
 }

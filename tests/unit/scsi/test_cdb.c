@@ -9,10 +9,11 @@
 
 #include "scsi/cdb.h"
 
-#define IS(...) do { \
-		static const uint8_t want_[SK_CDB_LEN] = { __VA_ARGS__ }; \
-		assert_memory_equal(cdb, want_, SK_CDB_LEN); \
-		memset(cdb, 0xee, SK_CDB_LEN); \
+#define IS(...)                                                                                                    \
+	do {                                                                                                       \
+		static const uint8_t want_[SK_CDB_LEN] = { __VA_ARGS__ };                                          \
+		assert_memory_equal(cdb, want_, SK_CDB_LEN);                                                       \
+		memset(cdb, 0xee, SK_CDB_LEN);                                                                     \
 	} while (0)
 
 static void every_builder_writes_all_sixteen_bytes(void **st)
@@ -60,8 +61,8 @@ static void every_builder_writes_all_sixteen_bytes(void **st)
 static void the_unmap_list_is_counted_and_bounded(void **st)
 {
 	static const struct sk_extent e[2] = { { 0x0102030405060708, 0x0a0b0c0d }, { 5, 6 } };
-	static const uint8_t want[40] = { 0, 38, 0, 32, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 0, 0, 0, 0,
-					  0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 6 };
+	static const uint8_t want[40] = { 0,  38, 0, 32, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11,
+					  12, 13, 0, 0,	 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0,	 6 };
 	uint8_t buf[40];
 
 	(void)st;

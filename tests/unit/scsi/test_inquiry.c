@@ -12,12 +12,15 @@
 #include "scsi/inquiry.h"
 
 static const uint8_t tgt_inquiry[66] = {
-	0x00, 0x00, 0x05, 0x02, 0x3d, 0x00, 0x00, 0x02, 'I', 'E', 'T', ' ', ' ', ' ', ' ', ' ', 'V', 'I', 'R', 'T', 'U',
-	'A', 'L', '-', 'D', 'I', 'S', 'K', ' ', ' ', ' ', ' ', '0', '0', '0', '1',
+	0x00, 0x00, 0x05, 0x02, 0x3d, 0x00, 0x00, 0x02, 'I', 'E', 'T', ' ', ' ', ' ', ' ', ' ', 'V', 'I',
+	'R',  'T',  'U',  'A',	'L',  '-',  'D',  'I',	'S', 'K', ' ', ' ', ' ', ' ', '0', '0', '0', '1',
 };
 
-#define WRAP(name, fn, type) \
-	static int name(struct sk_span d, void *ret, struct sk_err *err) { return fn(d, (type *)ret, err); }
+#define WRAP(name, fn, type)                                                                                       \
+	static int name(struct sk_span d, void *ret, struct sk_err *err)                                           \
+	{                                                                                                          \
+		return fn(d, (type *)ret, err);                                                                    \
+	}
 
 WRAP(inquiry, sk_inquiry_parse, struct sk_inquiry)
 WRAP(pages, sk_vpd_pages_parse, struct sk_vpd_pages)
@@ -44,11 +47,11 @@ static void standard_data(void **st)
 	assert_string_equal(q.revision, "0001");
 	assert_int_equal(sk_inquiry_parse(sk_span(tgt_inquiry, 20), &q, NULL), 0);
 	assert_string_equal(q.vendor, "IET");
-	assert_string_equal(q.product, "");		/* not half of it */
+	assert_string_equal(q.product, ""); /* not half of it */
 	memcpy(p, tgt_inquiry, sizeof(p));
 	p[0] = 0x7f;
 	p[9] = 0x1b;
-	p[4] = 11;					/* the device has 16 bytes: what follows is not its own */
+	p[4] = 11; /* the device has 16 bytes: what follows is not its own */
 	assert_int_equal(sk_inquiry_parse(sk_span(p, sizeof(p)), &q, NULL), 0);
 	assert_int_equal(q.qualifier, 3);
 	assert_int_equal(q.type, 31);
@@ -124,8 +127,8 @@ static void the_best_identity_wins(void **st)
 	(void)st;
 	assert_string_equal(best(p, 4, &id), "");
 	assert_int_equal(id.kind, SK_IDENT_NONE);
-	at = desig(p, at, 1, 3, "\x60\x01\x02\x03\x04\x05\x06\x07", 8);		/* of the port: not the unit's */
-	at = desig(p, at, 0, 3, "\x60\x01", 2);						/* no length an NAA has */
+	at = desig(p, at, 1, 3, "\x60\x01\x02\x03\x04\x05\x06\x07", 8); /* of the port: not the unit's */
+	at = desig(p, at, 0, 3, "\x60\x01", 2);				/* no length an NAA has */
 	at = desig(p, at, 0, 1, "IET     0001 ", 13);
 	assert_string_equal(best(p, at, &id), "t10.IET     0001");
 	at = desig(p, at, 0, 8, "iqn.2026-11.com.example:d,L,0x1\0\0", 33);
@@ -137,7 +140,7 @@ static void the_best_identity_wins(void **st)
 	at = desig(p, at, 0, 3, "\x60\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f", 16);
 	assert_string_equal(best(p, at, &id), "naa.600102030405060708090a0b0c0d0e0f");
 	assert_int_equal(id.kind, SK_IDENT_NAA);
-	assert_string_equal(best(p, at - 1, &id), "naa.5001020304050607");		/* the last one is cut off */
+	assert_string_equal(best(p, at - 1, &id), "naa.5001020304050607"); /* the last one is cut off */
 	p[0] = 0;
 	p[1] = 0x83;
 	p[2] = 0;
@@ -159,7 +162,12 @@ static void identities_never_collide_or_overflow(void **st)
 	memset(long_text, 0x01, sizeof(long_text));
 	best(p, desig(p, 4, 0, 1, long_text, 255), &id);
 	assert_int_equal(strlen(id.text), 4 + 510);
-	assert_string_equal(best(p, desig(p, 4, 0, 0xa, "\x10\x00" "0123456789abcdef", 18), &id),
+	assert_string_equal(best(p,
+				 desig(p, 4, 0, 0xa,
+				       "\x10\x00"
+				       "0123456789abcdef",
+				       18),
+				 &id),
 			    "uuid.30313233343536373839616263646566");
 }
 
@@ -177,8 +185,8 @@ static void the_serial_number_is_the_last_resort(void **st)
 
 static void block_limits(void **st)
 {
-	uint8_t p[64] = { 0, 0xb0, 0, 60, 1, 0, 0, 8, 0, 0, 0x40, 0, 0, 0, 0x10, 0, [20] = 0, 1, 0, 0, 0, 0, 0, 4, 0, 0, 0, 16,
-			  0x80, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0 };
+	uint8_t p[64] = { 0, 0xb0, 0, 60, 1, 0, 0, 8,  0,    0, 0x40, 0, 0, 0, 0x10, 0, [20] = 0, 1, 0, 0,
+			  0, 0,	   0, 4,  0, 0, 0, 16, 0x80, 0, 0,    3, 0, 0, 0,    1, 0,	  0, 0, 0 };
 	struct sk_vpd_limits l;
 
 	(void)st;
@@ -193,13 +201,13 @@ static void block_limits(void **st)
 	assert_int_equal(l.unmap_granularity, 16);
 	assert_int_equal(l.unmap_alignment, 3);
 	assert_true(l.max_write_same == 0x100000000);
-	p[3] = 0x0c;					/* a page of SBC-2: no UNMAP limits, whatever follows */
+	p[3] = 0x0c; /* a page of SBC-2: no UNMAP limits, whatever follows */
 	assert_int_equal(sk_vpd_limits_parse(sk_span(p, sizeof(p)), &l, NULL), 0);
 	assert_int_equal(l.max_transfer, 0x4000);
 	assert_int_equal(l.max_unmap_blocks, 0);
 	assert_true(l.max_write_same == 0);
 	p[3] = 60;
-	p[32] = 0;					/* UGAVALID off */
+	p[32] = 0; /* UGAVALID off */
 	assert_int_equal(sk_vpd_limits_parse(sk_span(p, sizeof(p)), &l, NULL), 0);
 	assert_int_equal(l.unmap_alignment, 0);
 }

@@ -15,9 +15,14 @@ static void the_kernels_spelling_is_a_bijection(void **st)
 	static const struct {
 		uint64_t wire, kernel;
 	} c[] = {
-		{ 0, 0 }, { 0x0001000000000000, 1 }, { 0x00ff000000000000, 255 }, { 0x012c000000000000, 300 },
-		{ 0x412c000000000000, 0x412c }, { 0x0001000200030004, 0x0004000300020001 },
-		{ 0xd200012c00000000, 0x012cd200 }, { UINT64_MAX, UINT64_MAX },
+		{ 0, 0 },
+		{ 0x0001000000000000, 1 },
+		{ 0x00ff000000000000, 255 },
+		{ 0x012c000000000000, 300 },
+		{ 0x412c000000000000, 0x412c },
+		{ 0x0001000200030004, 0x0004000300020001 },
+		{ 0xd200012c00000000, 0x012cd200 },
+		{ UINT64_MAX, UINT64_MAX },
 	};
 
 	(void)st;
@@ -30,8 +35,8 @@ static void the_kernels_spelling_is_a_bijection(void **st)
 static void plain_numbers(void **st)
 {
 	static const uint64_t numbers[] = { 0, 1, 255, 256, 16383, 16384, 0xffffff };
-	static const uint64_t odd[] = { 0x0101000000000000, 0x8001000000000000, 0xc101000000000000, 0x0001000100000000,
-					0xd200000100000001, 0xe200000000000100 };
+	static const uint64_t odd[] = { 0x0101000000000000, 0x8001000000000000, 0xc101000000000000,
+					0x0001000100000000, 0xd200000100000001, 0xe200000000000100 };
 	uint64_t wire, n;
 
 	(void)st;
@@ -73,20 +78,20 @@ static void reports_of_any_length(void **st)
 	(void)st;
 	cut_all(parse, p, sizeof(p), 8, sizeof(struct found));
 	assert_int_equal(parse(sk_span(p, sizeof(p)), &f, NULL), 0);
-	assert_int_equal(f.n, 3);			/* the second LUN 1 is one too many */
+	assert_int_equal(f.n, 3); /* the second LUN 1 is one too many */
 	assert_int_equal(f.need, 40);
 	assert_true(f.lun[1] == 0x0001000000000000);
 	assert_int_equal(parse(sk_span(p, 8 + 15), &f, NULL), 0);
 	assert_int_equal(f.n, 1);
 	assert_int_equal(f.need, 40);
-	memset(p, 0xff, 4);				/* claims 4 GiB */
+	memset(p, 0xff, 4); /* claims 4 GiB */
 	assert_int_equal(parse(sk_span(p, sizeof(p)), &f, NULL), 0);
 	assert_int_equal(f.n, 3);
 	assert_int_equal(f.need, 8 + 8 * 65535);
-	memset(p, 0, 4);				/* claims nothing, sends something */
+	memset(p, 0, 4); /* claims nothing, sends something */
 	assert_int_equal(parse(sk_span(p, sizeof(p)), &f, NULL), 0);
 	assert_int_equal(f.n, 0);
-	p[3] = 13;					/* no multiple of 8 */
+	p[3] = 13; /* no multiple of 8 */
 	assert_int_equal(parse(sk_span(p, sizeof(p)), &f, NULL), 0);
 	assert_int_equal(f.n, 1);
 }

@@ -62,18 +62,18 @@ static void strange_sense(void **st)
 	struct sk_sense s;
 
 	(void)st;
-	memset(p, 0xff, sizeof(p));			/* every length field claims the most */
+	memset(p, 0xff, sizeof(p)); /* every length field claims the most */
 	for (unsigned code = 0; code < 256; code++) {
 		p[0] = (uint8_t)code;
 		s = cut(p, sizeof(p));
 		assert_int_equal(s.valid, (code & 0x7f) >= 0x70 && (code & 0x7f) <= 0x73);
 	}
-	memset(p, 0, sizeof(p));			/* descriptors of length 0 to the end */
+	memset(p, 0, sizeof(p)); /* descriptors of length 0 to the end */
 	p[0] = 0x72;
 	p[7] = 255;
 	assert_false(cut(p, sizeof(p)).has_info);
 	memcpy(p, fixed, sizeof(fixed));
-	p[7] = 2;					/* additional length ends before the codes */
+	p[7] = 2; /* additional length ends before the codes */
 	assert_int_equal(cut(p, sizeof(p)).asc, 0);
 }
 
@@ -91,19 +91,32 @@ static void what_to_do(void **st)
 		enum sk_react react;
 		int sys;
 	} c[] = {
-		{ 0x0, 0x00, 0x00, SK_REACT_DONE, 0 }, { 0x1, 0x17, 0x01, SK_REACT_DONE, 0 },
-		{ 0x2, 0x04, 0x01, SK_REACT_LATER, EIO }, { 0x2, 0x04, 0x03, SK_REACT_FAIL, EIO },
-		{ 0x2, 0x3a, 0x01, SK_REACT_FAIL, ENOMEDIUM }, { 0x2, 0x55, 0x55, SK_REACT_FAIL, EIO },
-		{ 0x3, 0x11, 0x00, SK_REACT_MEDIA, EIO }, { 0x3, 0x99, 0x99, SK_REACT_MEDIA, EIO },
-		{ 0x4, 0x44, 0x00, SK_REACT_FAIL, EIO }, { 0x5, 0x20, 0x00, SK_REACT_UNSUPPORTED, EOPNOTSUPP },
-		{ 0x5, 0x24, 0x00, SK_REACT_UNSUPPORTED, EOPNOTSUPP }, { 0x5, 0x21, 0x00, SK_REACT_RANGE, EIO },
-		{ 0x5, 0x25, 0x00, SK_REACT_GONE, ENXIO }, { 0x6, 0x29, 0x00, SK_REACT_RETRY, EIO },
-		{ 0x6, 0x2a, 0x09, SK_REACT_CAPACITY, EIO }, { 0x6, 0x3f, 0x0e, SK_REACT_LUNS, EIO },
-		{ 0x6, 0x3f, 0x03, SK_REACT_IDENTIFY, EIO }, { 0x6, 0x77, 0x77, SK_REACT_RETRY, EIO },
-		{ 0x6, 0x38, 0x07, SK_REACT_RETRY, EIO }, { 0x7, 0x27, 0x00, SK_REACT_PROTECT, EROFS },
-		{ 0x7, 0x27, 0x07, SK_REACT_SPACE, ENOSPC }, { 0xb, 0x47, 0x03, SK_REACT_RETRY, EIO },
-		{ 0xb, 0x10, 0x01, SK_REACT_FAIL, EILSEQ }, { 0xd, 0x00, 0x00, SK_REACT_SPACE, ENOSPC },
-		{ 0xe, 0x1d, 0x00, SK_REACT_FAIL, EIO }, { 0xc, 0x00, 0x00, SK_REACT_FAIL, EIO },
+		{ 0x0, 0x00, 0x00, SK_REACT_DONE, 0 },
+		{ 0x1, 0x17, 0x01, SK_REACT_DONE, 0 },
+		{ 0x2, 0x04, 0x01, SK_REACT_LATER, EIO },
+		{ 0x2, 0x04, 0x03, SK_REACT_FAIL, EIO },
+		{ 0x2, 0x3a, 0x01, SK_REACT_FAIL, ENOMEDIUM },
+		{ 0x2, 0x55, 0x55, SK_REACT_FAIL, EIO },
+		{ 0x3, 0x11, 0x00, SK_REACT_MEDIA, EIO },
+		{ 0x3, 0x99, 0x99, SK_REACT_MEDIA, EIO },
+		{ 0x4, 0x44, 0x00, SK_REACT_FAIL, EIO },
+		{ 0x5, 0x20, 0x00, SK_REACT_UNSUPPORTED, EOPNOTSUPP },
+		{ 0x5, 0x24, 0x00, SK_REACT_UNSUPPORTED, EOPNOTSUPP },
+		{ 0x5, 0x21, 0x00, SK_REACT_RANGE, EIO },
+		{ 0x5, 0x25, 0x00, SK_REACT_GONE, ENXIO },
+		{ 0x6, 0x29, 0x00, SK_REACT_RETRY, EIO },
+		{ 0x6, 0x2a, 0x09, SK_REACT_CAPACITY, EIO },
+		{ 0x6, 0x3f, 0x0e, SK_REACT_LUNS, EIO },
+		{ 0x6, 0x3f, 0x03, SK_REACT_IDENTIFY, EIO },
+		{ 0x6, 0x77, 0x77, SK_REACT_RETRY, EIO },
+		{ 0x6, 0x38, 0x07, SK_REACT_RETRY, EIO },
+		{ 0x7, 0x27, 0x00, SK_REACT_PROTECT, EROFS },
+		{ 0x7, 0x27, 0x07, SK_REACT_SPACE, ENOSPC },
+		{ 0xb, 0x47, 0x03, SK_REACT_RETRY, EIO },
+		{ 0xb, 0x10, 0x01, SK_REACT_FAIL, EILSEQ },
+		{ 0xd, 0x00, 0x00, SK_REACT_SPACE, ENOSPC },
+		{ 0xe, 0x1d, 0x00, SK_REACT_FAIL, EIO },
+		{ 0xc, 0x00, 0x00, SK_REACT_FAIL, EIO },
 	};
 
 	(void)st;
@@ -120,7 +133,8 @@ static void retries_end(void **st)
 	(void)st;
 	for (unsigned n = 0; n < 12; n++) {
 		assert_int_equal(ask(6, 0x29, 0, n).react, n < SK_RETRY_ATTENTION ? SK_REACT_RETRY : SK_REACT_FAIL);
-		assert_int_equal(ask(6, 0x2a, 9, n).react, n < SK_RETRY_ATTENTION ? SK_REACT_CAPACITY : SK_REACT_FAIL);
+		assert_int_equal(ask(6, 0x2a, 9, n).react,
+				 n < SK_RETRY_ATTENTION ? SK_REACT_CAPACITY : SK_REACT_FAIL);
 		assert_int_equal(ask(2, 4, 1, n).react, SK_REACT_LATER);
 	}
 	assert_int_equal(sk_verdict(SK_ST_CHECK_CONDITION, sk_span("", 0), 0).react, SK_REACT_RETRY);
@@ -171,7 +185,8 @@ static void words(void **st)
 	assert_string_equal(sk_sense_text(&s, buf, sizeof(buf)),
 			    "medium error: unrecovered read error (3/11/00) at block 4711");
 	s = sk_sense_parse(sk_span(desc, sizeof(desc)));
-	assert_string_equal(sk_sense_text(&s, buf, sizeof(buf)), "unit attention: capacity data has changed (6/2a/09)");
+	assert_string_equal(sk_sense_text(&s, buf, sizeof(buf)),
+			    "unit attention: capacity data has changed (6/2a/09)");
 	s = (struct sk_sense){ .valid = true, .deferred = true, .key = 4, .asc = 0x99, .ascq = 0x98 };
 	assert_string_equal(sk_sense_text(&s, buf, sizeof(buf)), "deferred hardware error (4/99/98)");
 	assert_string_equal(sk_sense_text(&s, small, sizeof(small)), "deferre");

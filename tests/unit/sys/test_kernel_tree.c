@@ -57,14 +57,16 @@ static void dir_of(const char *where, unsigned host, unsigned sid, char *ret, si
 	if (strcmp(where, "session") == 0)
 		snprintf(ret, n, HOST "/session%u/iscsi_session/session%u", host, sid, sid);
 	else if (strcmp(where, "conn") == 0)
-		snprintf(ret, n, HOST "/session%u/connection%u:0/iscsi_connection/connection%u:0", host, sid, sid, sid);
+		snprintf(ret, n, HOST "/session%u/connection%u:0/iscsi_connection/connection%u:0", host, sid, sid,
+			 sid);
 	else if (strcmp(where, "host") == 0)
 		snprintf(ret, n, HOST "/iscsi_host/host%u", host, host);
 	else
 		snprintf(ret, n, HOST "/scsi_host/host%u", host, host);
 }
 
-static void attr(const struct tmp *t, const char *where, unsigned host, unsigned sid, const char *name, const char *v)
+static void attr(const struct tmp *t, const char *where, unsigned host, unsigned sid, const char *name,
+		 const char *v)
 {
 	char dir[200], path[300];
 
@@ -110,7 +112,8 @@ static void lun(const struct tmp *t, const char *name, const char *disk)
 		return;
 	snprintf(path, sizeof(path), HOST "/session1/target7:0:0/%s/block/%s/size", 7u, name, disk);
 	put(t, path, "2097152\n");
-	snprintf(path, sizeof(path), HOST "/session1/target7:0:0/%s/block/%s/queue/logical_block_size", 7u, name, disk);
+	snprintf(path, sizeof(path), HOST "/session1/target7:0:0/%s/block/%s/queue/logical_block_size", 7u, name,
+		 disk);
 	put(t, path, "4096\n");
 }
 
@@ -216,9 +219,10 @@ static void half_made_and_strange_entries_are_passed_over(void **st)
 	struct tmp *t = *st;
 	int n = 0;
 
-	assert_int_equal(sk_sys_sessions(&t->places, SK_SYS_FULL, count, &n), 0);	/* no tree at all */
+	assert_int_equal(sk_sys_sessions(&t->places, SK_SYS_FULL, count, &n), 0); /* no tree at all */
 	session(t, 7, 1);
-	link_to(t, "kernel/class/iscsi_session/session2", "../../devices/platform/host8/session2/iscsi_session/session2");
+	link_to(t, "kernel/class/iscsi_session/session2",
+		"../../devices/platform/host8/session2/iscsi_session/session2");
 	put(t, "kernel/class/iscsi_session/session3/tpgt", "1\n");
 	put(t, "kernel/class/iscsi_session/sessionx/targetname", "x\n");
 	put(t, "kernel/class/iscsi_session/session99999999999/targetname", "x\n");
@@ -290,7 +294,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_session_of_the_kernel_is_read, tmp_setup, tmp_teardown),
 		cmocka_unit_test_setup_teardown(odd_values_are_unknown_values, tmp_setup, tmp_teardown),
 		cmocka_unit_test_setup_teardown(any_attribute_may_be_missing, tmp_setup, tmp_teardown),
-		cmocka_unit_test_setup_teardown(half_made_and_strange_entries_are_passed_over, tmp_setup, tmp_teardown),
+		cmocka_unit_test_setup_teardown(half_made_and_strange_entries_are_passed_over, tmp_setup,
+						tmp_teardown),
 		cmocka_unit_test_setup_teardown(luns_and_disks, tmp_setup, tmp_teardown),
 		cmocka_unit_test_setup_teardown(is_kernel_iscsi_there, tmp_setup, tmp_teardown),
 	};

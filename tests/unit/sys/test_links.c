@@ -66,7 +66,7 @@ static void links_are_made_and_only_ours_are_removed(void **st)
 
 	assert_int_equal(sk_link_remove(t->places.devdir, "ip-x", loop1, &err), 0);
 	assert_true(exists(t, "dev/disk/by-path/ip-x"));
-	assert_int_equal(sk_link_make(t->places.devdir, "ip-x", loop1, &err), 0);	/* the newest wins */
+	assert_int_equal(sk_link_make(t->places.devdir, "ip-x", loop1, &err), 0); /* the newest wins */
 	assert_int_equal(sk_link_remove(t->places.devdir, "ip-x", loop0, &err), 0);
 	assert_true(exists(t, "dev/disk/by-path/ip-x"));
 	assert_int_equal(sk_link_remove(t->places.devdir, "ip-x", loop1, &err), 0);

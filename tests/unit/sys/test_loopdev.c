@@ -64,13 +64,13 @@ static void attach_resize_detach(void **st)
 		assert_int_equal(truncate(file, 2 << 20), 0);
 		assert_int_equal(sk_loopdev_resize(d.node, &err), 0);
 		assert_int_equal(size_of(d.node, &block), 2 << 20);
-		assert_int_equal(sk_loopdev_detach(d.node, "/etc/passwd", true, &err), 0);	/* not that file's */
+		assert_int_equal(sk_loopdev_detach(d.node, "/etc/passwd", true, &err), 0); /* not that file's */
 		assert_int_equal(sk_loopdev_find(file, node, sizeof(node), &err), 0);
 		if (sk_loopdev_detach(d.node, file, false, &err) < 0)
 			fail_msg("%s", err.msg);
 		assert_int_equal(sk_loopdev_find(file, node, sizeof(node), &err), -1);
 		assert_int_equal(err.code, SK_ENOENT);
-		assert_int_equal(sk_loopdev_detach(d.node, file, false, &err), 0);	/* nothing to do */
+		assert_int_equal(sk_loopdev_detach(d.node, file, false, &err), 0); /* nothing to do */
 	}
 }
 
@@ -96,7 +96,7 @@ static void a_claimed_device_is_busy_and_stays(void **st)
 	assert_int_equal(sk_loopdev_detach(d.node, file, false, &err), -1);
 	assert_int_equal(err.code, SK_EBUSY);
 	assert_int_equal(sk_loopdev_find(file, node, sizeof(node), &err), 0);
-	assert_int_equal(sk_loopdev_detach(d.node, file, true, &err), -1);	/* goes with its last user */
+	assert_int_equal(sk_loopdev_detach(d.node, file, true, &err), -1); /* goes with its last user */
 	assert_int_equal(err.code, SK_EBUSY);
 	close(claim);
 	for (int i = 0; i < 100 && sk_loopdev_find(file, node, sizeof(node), &err) == 0; i++)
@@ -123,7 +123,7 @@ static void autoclear_goes_with_its_descriptor(void **st)
 	assert_int_equal(d.fd, -1);
 	assert_int_equal(sk_loopdev_find(file, node, sizeof(node), &err), -1);
 
-	if (sk_loopdev_attach(&cfg, &d, &err) < 0)		/* the process just ends */
+	if (sk_loopdev_attach(&cfg, &d, &err) < 0) /* the process just ends */
 		fail_msg("%s", err.msg);
 	close(d.fd);
 	for (int i = 0; i < 100 && sk_loopdev_find(file, node, sizeof(node), &err) == 0; i++)

@@ -18,13 +18,36 @@
 static struct sk_sys_session sample(uint32_t sid)
 {
 	struct sk_sys_session s = {
-		.sid = sid, .host = sid, .user = true, .transport = "tcp", .target = "iqn.2026-11.com.example:disk1",
-		.initiator = "iqn.2026-11.com.example:me", .iface = "default", .addr = "2001:db8::10",
-		.persistent_addr = "san.example.com", .local_addr = "192.0.2.7", .port = 3260, .persistent_port = 3261,
-		.tpgt = 1, .netdev = "eth0", .hwaddress = "00:11:22:33:44:55", .state = "LOGGED_IN", .username = "u",
-		.password = "secret", .recovery_tmo = 120, .abort_tmo = 15, .lu_reset_tmo = 30, .tgt_reset_tmo = 30,
-		.header_digest = 0, .data_digest = 1, .max_recv_dlength = 262144, .max_xmit_dlength = 8192,
-		.first_burst_len = 65536, .max_burst_len = 262144, .immediate_data = 1, .initial_r2t = 0,
+		.sid = sid,
+		.host = sid,
+		.user = true,
+		.transport = "tcp",
+		.target = "iqn.2026-11.com.example:disk1",
+		.initiator = "iqn.2026-11.com.example:me",
+		.iface = "default",
+		.addr = "2001:db8::10",
+		.persistent_addr = "san.example.com",
+		.local_addr = "192.0.2.7",
+		.port = 3260,
+		.persistent_port = 3261,
+		.tpgt = 1,
+		.netdev = "eth0",
+		.hwaddress = "00:11:22:33:44:55",
+		.state = "LOGGED_IN",
+		.username = "u",
+		.password = "secret",
+		.recovery_tmo = 120,
+		.abort_tmo = 15,
+		.lu_reset_tmo = 30,
+		.tgt_reset_tmo = 30,
+		.header_digest = 0,
+		.data_digest = 1,
+		.max_recv_dlength = 262144,
+		.max_xmit_dlength = 8192,
+		.first_burst_len = 65536,
+		.max_burst_len = 262144,
+		.immediate_data = 1,
+		.initial_r2t = 0,
 		.max_outstanding_r2t = 1,
 	};
 
@@ -34,13 +57,41 @@ static struct sk_sys_session sample(uint32_t sid)
 static void same_session(const struct sk_sys_session *a, const struct sk_sys_session *b)
 {
 #define TEXT(f) assert_string_equal(a->f, b->f)
-#define NUM(f) assert_int_equal(a->f, b->f)
-	NUM(sid); NUM(host); NUM(user); NUM(flash); NUM(port); NUM(persistent_port); NUM(tpgt);
-	TEXT(transport); TEXT(target); TEXT(initiator); TEXT(iface); TEXT(addr); TEXT(persistent_addr); TEXT(local_addr);
-	TEXT(netdev); TEXT(hwaddress); TEXT(state); TEXT(username); TEXT(password); TEXT(username_in); TEXT(password_in);
-	NUM(recovery_tmo); NUM(abort_tmo); NUM(lu_reset_tmo); NUM(tgt_reset_tmo); NUM(header_digest); NUM(data_digest);
-	NUM(max_recv_dlength); NUM(max_xmit_dlength); NUM(first_burst_len); NUM(max_burst_len); NUM(immediate_data);
-	NUM(initial_r2t); NUM(max_outstanding_r2t);
+#define NUM(f)	assert_int_equal(a->f, b->f)
+	NUM(sid);
+	NUM(host);
+	NUM(user);
+	NUM(flash);
+	NUM(port);
+	NUM(persistent_port);
+	NUM(tpgt);
+	TEXT(transport);
+	TEXT(target);
+	TEXT(initiator);
+	TEXT(iface);
+	TEXT(addr);
+	TEXT(persistent_addr);
+	TEXT(local_addr);
+	TEXT(netdev);
+	TEXT(hwaddress);
+	TEXT(state);
+	TEXT(username);
+	TEXT(password);
+	TEXT(username_in);
+	TEXT(password_in);
+	NUM(recovery_tmo);
+	NUM(abort_tmo);
+	NUM(lu_reset_tmo);
+	NUM(tgt_reset_tmo);
+	NUM(header_digest);
+	NUM(data_digest);
+	NUM(max_recv_dlength);
+	NUM(max_xmit_dlength);
+	NUM(first_burst_len);
+	NUM(max_burst_len);
+	NUM(immediate_data);
+	NUM(initial_r2t);
+	NUM(max_outstanding_r2t);
 #undef TEXT
 #undef NUM
 }
@@ -53,7 +104,7 @@ static void what_is_published_is_read_back(void **st)
 
 	assert_int_equal(sk_tree_create(t->places.rundir, &s, &err), 0);
 	assert_int_equal(sk_sys_session(&t->places, 3, SK_SYS_FULL, &r, &err), 0);
-	snprintf(s.addr, sizeof(s.addr), IPV6_FULL);		/* as the kernel spells it */
+	snprintf(s.addr, sizeof(s.addr), IPV6_FULL); /* as the kernel spells it */
 	same_session(&s, &r);
 
 	s.recovery_tmo = s.tgt_reset_tmo = -1;
@@ -61,7 +112,7 @@ static void what_is_published_is_read_back(void **st)
 	s.username[0] = s.password[0] = '\0';
 	snprintf(s.addr, sizeof(s.addr), "192.0.2.9");
 	snprintf(s.transport, sizeof(s.transport), "bnx2i");
-	assert_int_equal(sk_tree_create(t->places.rundir, &s, &err), 0);	/* in place of the first */
+	assert_int_equal(sk_tree_create(t->places.rundir, &s, &err), 0); /* in place of the first */
 	assert_int_equal(sk_sys_session(&t->places, 3, SK_SYS_FULL, &r, &err), 0);
 	same_session(&s, &r);
 
@@ -143,9 +194,16 @@ static void luns_come_change_and_go(void **st)
 	struct tmp *t = *st;
 	const char *run = t->places.rundir;
 	struct sk_sys_session s = sample(4);
-	struct sk_tree_lun a = { .l = { .lun = 1, .state = "running", .disk = "loop7", .blocks = 2048, .block_size = 512,
-					.path = "/run/x/disk/lun-1" }, .vendor = "IET", .model = "VIRTUAL-DISK",
-				 .rev = "0001", .wwid = "naa.6001405" };
+	struct sk_tree_lun a = { .l = { .lun = 1,
+					.state = "running",
+					.disk = "loop7",
+					.blocks = 2048,
+					.block_size = 512,
+					.path = "/run/x/disk/lun-1" },
+				 .vendor = "IET",
+				 .model = "VIRTUAL-DISK",
+				 .rev = "0001",
+				 .wwid = "naa.6001405" };
 	struct sk_tree_lun b = { .l = { .lun = 10, .state = "running", .blocks = 100, .block_size = 4096 } };
 	struct sk_tree_lun c = { .l = { .lun = 0, .state = "running" }, .type = 12 };
 	struct seen x = { 0 };
@@ -209,7 +267,9 @@ static void *come_and_go(void *arg)
 {
 	struct churn *c = arg;
 	struct sk_sys_session s = sample(8);
-	struct sk_tree_lun l = { .l = { .lun = 1, .disk = "loop1", .state = "running", .block_size = 512, .blocks = 8 } };
+	struct sk_tree_lun l = {
+		.l = { .lun = 1, .disk = "loop1", .state = "running", .block_size = 512, .blocks = 8 }
+	};
 
 	for (int i = 0; i < 60; i++) {
 		s = sample(8);
@@ -258,7 +318,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_is_published_is_read_back, tmp_setup, tmp_teardown),
-		cmocka_unit_test_setup_teardown(secrets_are_for_root_and_unset_ones_read_null, tmp_setup, tmp_teardown),
+		cmocka_unit_test_setup_teardown(secrets_are_for_root_and_unset_ones_read_null, tmp_setup,
+						tmp_teardown),
 		cmocka_unit_test_setup_teardown(the_order_is_that_of_names, tmp_setup, tmp_teardown),
 		cmocka_unit_test_setup_teardown(luns_come_change_and_go, tmp_setup, tmp_teardown),
 		cmocka_unit_test_setup_teardown(extra_attributes_are_one_component, tmp_setup, tmp_teardown),

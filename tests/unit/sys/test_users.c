@@ -87,16 +87,20 @@ static void mounts_swap_partitions_and_holders_are_named(void **st)
 	char to[200];
 	snprintf(to, sizeof(to), "../../devices/virtual/block/%s", dev.name);
 	link_to(t, text, to);
-	snprintf(text, sizeof(text), "21 1 254:0 / / rw - ext4 /dev/vda rw\n22 21 %u:%u / /mnt/a\\040b rw - ext4 %s rw\n", ma,
-		 mi, dev.node);
+	snprintf(text, sizeof(text),
+		 "21 1 254:0 / / rw - ext4 /dev/vda rw\n22 21 %u:%u / /mnt/a\\040b rw - ext4 %s rw\n", ma, mi,
+		 dev.node);
 	recorded(t, "self", text, "me\n");
 	recorded(t, "812", "30 1 259:77 / /data rw - xfs /dev/x rw\n", "postgres\n");
 	recorded(t, "813", "31 1 0:44 / /btr rw - btrfs /dev/nowhere rw\n", "other\n");
-	snprintf(text, sizeof(text), "Filename\t\tType\t\tSize\t\tUsed\t\tPriority\n%s\tpartition\t1020\t0\t-2\n", dev.node);
+	snprintf(text, sizeof(text), "Filename\t\tType\t\tSize\t\tUsed\t\tPriority\n%s\tpartition\t1020\t0\t-2\n",
+		 dev.node);
 	put(t, "proc/swaps", text);
 	assert_int_equal(sk_device_users(dev.node, sys, proc, SK_USE_CLAIMED, &out, &err), 1);
-	snprintf(text, sizeof(text), "mounted on /mnt/a b\nmounted on /data (mount namespace of pid 812, postgres)\n"
-		 "swap on %s\n%s held by dm-3", dev.node, dev.name);
+	snprintf(text, sizeof(text),
+		 "mounted on /mnt/a b\nmounted on /data (mount namespace of pid 812, postgres)\n"
+		 "swap on %s\n%s held by dm-3",
+		 dev.node, dev.name);
 	assert_string_equal(sk_buf_cstr(&out), text);
 }
 
@@ -199,7 +203,8 @@ static void a_mount_in_another_namespace_is_found(void **st)
 	assert_int_equal(read(from_child[0], &c, 1), 1);
 	if (c == 'y') {
 		assert_int_equal(sk_device_users(dev.node, "/sys", "/proc", SK_USE_CLAIMED, &out, &err), 1);
-		snprintf(want, sizeof(want), "mounted on %s (mount namespace of pid %d, test-sys-users)", dir, (int)pid);
+		snprintf(want, sizeof(want), "mounted on %s (mount namespace of pid %d, test-sys-users)", dir,
+			 (int)pid);
 		assert_string_equal(sk_buf_cstr(&out), want);
 		assert_true(sk_loopdev_busy(dev.node));
 	}

@@ -10,7 +10,7 @@
 
 struct tmp {
 	char dir[64];
-	struct sk_places places;	/* sysfs = dir/kernel, rundir = dir/run, devdir = dir/dev, all there */
+	struct sk_places places; /* sysfs = dir/kernel, rundir = dir/run, devdir = dir/dev, all there */
 };
 
 int tmp_setup(void **state);
