@@ -191,17 +191,16 @@ static enum sk_sm_state do_lost_in_login(struct sk_sm *m, const struct sk_sm_eve
 
 static enum sk_sm_state do_attempt_timeout(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)
 {
-	(void)ev;
 	answer_if_due(m, now);
 	if (!m->established && now >= m->window_end)
-		return failed(m, SK_CAUSE_TIMEOUT, NULL, now);
+		return failed(m, SK_CAUSE_TIMEOUT, ev->why, now);
 	if (now < m->attempt_end)
 		return STAY;
 	if (m->st == SK_ST_CONNECT && m->addr + 1 < m->n_addrs) {
 		m->acts |= SK_ACT_HALT;
 		return try_addr(m, m->addr + 1, now);
 	}
-	return failed(m, m->st == SK_ST_ATTACH ? SK_CAUSE_HANDOFF : SK_CAUSE_TIMEOUT, NULL, now);
+	return failed(m, m->st == SK_ST_ATTACH ? SK_CAUSE_HANDOFF : SK_CAUSE_TIMEOUT, ev->why, now);
 }
 
 static enum sk_sm_state do_handoff_failed(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)

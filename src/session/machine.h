@@ -55,7 +55,7 @@ enum sk_sm_kind {
 	SK_SM_END_REFUSED,	/* ... or would not */
 	SK_SM_VANISHED,		/* the session no longer exists in the data path */
 	SK_SM_KICK,		/* something changed (address, link, user): do not wait for the backoff */
-	SK_SM_TIMEOUT,		/* the deadline */
+	SK_SM_TIMEOUT,		/* the deadline; why: who did not answer */
 	SK_SM_KINDS
 };
 

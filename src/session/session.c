@@ -76,9 +76,20 @@ void sk_session_start(struct sk_session *s, enum sk_sm_kind with)
 	sk_session_post(s, (struct sk_sm_event){ .kind = with });
 }
 
+/* Who kept us waiting, and for what. */
+static void silent(const struct sk_session *s, struct sk_err *err)
+{
+	static const char *const what[SK_ST_COUNT] = { [SK_ST_RESOLVE] = "resolve", [SK_ST_CONNECT] = "connect to",
+						       [SK_ST_LOGIN] = "login at", [SK_ST_ATTACH] = "hand over the connection to" };
+	const char *host = s->m.st == SK_ST_RESOLVE ? s->host : s->current.host;
+
+	sk_fail(err, SK_ETIME, "%s %s,%u: no answer in time", what[s->m.st], host, s->port);
+}
+
 static void on_timer(void *ctx)
 {
 	struct sk_session *s = ctx;
+	struct sk_err err = { 0 };
 
 	if (s->dead)
 		return;
@@ -88,7 +99,9 @@ static void on_timer(void *ctx)
 			sk_timer_at(s->timer, s->m.window_end);
 		return;
 	}
-	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_TIMEOUT });
+	if (attempting(s->m.st))
+		silent(s, &err);
+	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_TIMEOUT, .why = err.code ? &err : NULL });
 }
 
 /* --------------------------------------------------------------------------------------------- what the transport says */
