@@ -9,8 +9,8 @@
 
 static const struct alg {
 	enum sk_chap_alg alg;
-	const char *word;	/* in records */
-	const char *digest;	/* for the crypto provider */
+	const char *word;   /* in records */
+	const char *digest; /* for the crypto provider */
 	size_t len;
 } algs[SK_CHAP_ALG_COUNT] = {
 	{ SK_CHAP_MD5, "MD5", "MD5", 16 },
@@ -74,7 +74,9 @@ static int hash(const struct alg *a, const struct sk_span part[3], uint8_t *ret)
 bool sk_chap_alg_usable(enum sk_chap_alg alg)
 {
 	const struct alg *a = find(alg);
-	const struct sk_span empty[3] = { { (const uint8_t *)"", 0 }, { (const uint8_t *)"", 0 }, { (const uint8_t *)"", 0 } };
+	const struct sk_span empty[3] = { { (const uint8_t *)"", 0 },
+					  { (const uint8_t *)"", 0 },
+					  { (const uint8_t *)"", 0 } };
 	uint8_t out[SK_CHAP_DIGEST_MAX];
 
 	return a && hash(a, empty, out) == 0;

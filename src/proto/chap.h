@@ -13,8 +13,8 @@
 
 enum sk_chap_alg { SK_CHAP_MD5 = 5, SK_CHAP_SHA1 = 6, SK_CHAP_SHA256 = 7, SK_CHAP_SHA3_256 = 8 };
 
-#define SK_CHAP_ALG_COUNT 4
-#define SK_CHAP_DIGEST_MAX 32
+#define SK_CHAP_ALG_COUNT     4
+#define SK_CHAP_DIGEST_MAX    32
 #define SK_CHAP_CHALLENGE_MAX 1024
 
 /** sk_chap_alg_usable - does this build's crypto provider allow it (FIPS builds refuse MD5)? */

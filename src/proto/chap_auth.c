@@ -50,9 +50,11 @@ int sk_chap_auth_init(struct sk_chap_auth *a, const struct sk_chap_cfg *cfg, con
 			       "the CHAP secrets of both directions are equal; they must differ (RFC 7143, 9.2.1)");
 	take_algs(a);
 	if (a->n_algs == 0)
-		return sk_fail(err, SK_ENOTSUP, "the crypto library allows none of the CHAP algorithms asked for (%s%s)",
+		return sk_fail(err, SK_ENOTSUP,
+			       "the crypto library allows none of the CHAP algorithms asked for (%s%s)",
 			       cfg->n_algs ? sk_chap_alg_name(cfg->algs[0]) : "MD5", cfg->n_algs > 1 ? " ..." : "");
-	if (rng->fill(rng->ctx, &a->id, sizeof(a->id)) < 0 || rng->fill(rng->ctx, a->challenge, sizeof(a->challenge)) < 0)
+	if (rng->fill(rng->ctx, &a->id, sizeof(a->id)) < 0 ||
+	    rng->fill(rng->ctx, a->challenge, sizeof(a->challenge)) < 0)
 		return sk_fail(err, SK_EIO, "no random bytes for a CHAP challenge");
 	return 0;
 }
@@ -97,7 +99,8 @@ static int hear_alg(struct sk_chap_auth *a, const struct sk_text *in, struct sk_
 			}
 		}
 	}
-	return sk_fail(err, SK_EAUTH, "the target chose CHAP algorithm %s, which was not offered (RFC 7143, 12.1.3)",
+	return sk_fail(err, SK_EAUTH,
+		       "the target chose CHAP algorithm %s, which was not offered (RFC 7143, 12.1.3)",
 		       sk_text_quote(value).s);
 }
 
@@ -154,11 +157,12 @@ int sk_chap_auth_verify(const struct sk_chap_auth *a, const struct sk_text *in, 
 	if (want(in, "CHAP_N", &name, err) < 0 || want(in, "CHAP_R", &value, err) < 0)
 		return sk_in(err, "the target does not prove itself");
 	if (wanted.n && (name.n != wanted.n || memcmp(name.p, wanted.p, name.n) != 0))
-		return sk_fail(err, SK_EAUTH, "the target calls itself \"%s\" in CHAP_N, another name is configured",
+		return sk_fail(err, SK_EAUTH,
+			       "the target calls itself \"%s\" in CHAP_N, another name is configured",
 			       sk_text_quote(name).s);
 	if (!sk_text_bin(value, got, sizeof(got), &n) || n != len)
-		return sk_fail(err, SK_EAUTH, "the target's CHAP_R has not the %zu bytes of %s (RFC 7143, 12.1.3)", len,
-			       sk_chap_alg_name(a->alg));
+		return sk_fail(err, SK_EAUTH, "the target's CHAP_R has not the %zu bytes of %s (RFC 7143, 12.1.3)",
+			       len, sk_chap_alg_name(a->alg));
 	if (sk_chap_equal(got, a->response, len))
 		return sk_fail(err, SK_EAUTH, "the target sends our own response back (RFC 7143, 9.2.1)");
 	if (!sk_chap_equal(got, a->expected, len))

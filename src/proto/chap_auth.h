@@ -6,8 +6,8 @@
  * sk_chap_auth - the initiator's side of one CHAP exchange (RFC 7143, 12.1.3 and 9.2.1), one-way or mutual.
  *
  *	init       draws our identifier and challenge; refuses unsafe credentials
- *	offer      CHAP_A=<algorithms>                            to be sent
- *	answer     CHAP_A, CHAP_I, CHAP_C came                    CHAP_N, CHAP_R (mutual: CHAP_I, CHAP_C) to be sent
+ *	offer      CHAP_A=<algorithms>              to be sent
+ *	answer     CHAP_A, CHAP_I, CHAP_C came      CHAP_N, CHAP_R (mutual: CHAP_I, CHAP_C) to be sent
  *	verify     mutual: CHAP_N, CHAP_R came and must be right; one-way: nothing may come
  *
  * There is no way down: an algorithm that was not offered, a challenge of ours that comes back, a response of ours
@@ -25,15 +25,15 @@
 #include "proto/text.h"
 
 struct sk_chap_auth {
-	const struct sk_chap_cfg *cfg;	/* lent */
-	const char *name;		/* our CHAP_N, lent */
+	const struct sk_chap_cfg *cfg; /* lent */
+	const char *name;	       /* our CHAP_N, lent */
 	bool mutual;
-	enum sk_chap_alg algs[SK_CHAP_ALG_COUNT];	/* offered, usable */
+	enum sk_chap_alg algs[SK_CHAP_ALG_COUNT]; /* offered, usable */
 	unsigned n_algs;
-	enum sk_chap_alg alg;		/* chosen by the target */
-	uint8_t id, challenge[SK_CHAP_DIGEST_MAX];	/* ours; as many bytes as the digest has */
-	uint8_t response[SK_CHAP_DIGEST_MAX];	/* ours */
-	uint8_t expected[SK_CHAP_DIGEST_MAX];	/* the target's, mutual only */
+	enum sk_chap_alg alg;			   /* chosen by the target */
+	uint8_t id, challenge[SK_CHAP_DIGEST_MAX]; /* ours; as many bytes as the digest has */
+	uint8_t response[SK_CHAP_DIGEST_MAX];	   /* ours */
+	uint8_t expected[SK_CHAP_DIGEST_MAX];	   /* the target's, mutual only */
 };
 
 /**

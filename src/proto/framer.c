@@ -45,7 +45,8 @@ static int header(struct sk_framer *f, struct sk_err *err)
 	}
 	if (n > f->max_data) {
 		f->broken = true;
-		return sk_fail(err, SK_EPROTO, "PDU 0x%02x with %u bytes of data where %u may be sent (RFC 7143, 13.12)",
+		return sk_fail(err, SK_EPROTO,
+			       "PDU 0x%02x with %u bytes of data where %u may be sent (RFC 7143, 13.12)",
 			       sk_bhs_op(bhs), n, f->max_data);
 	}
 	f->data_left = n;

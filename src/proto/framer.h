@@ -18,15 +18,15 @@
 #include "base/span.h"
 #include "proto/pdu.h"
 
-#define SK_FRAMER_DATA_MAX 16777215	/* what 24 bits of DataSegmentLength can say */
+#define SK_FRAMER_DATA_MAX 16777215 /* what 24 bits of DataSegmentLength can say */
 
 struct sk_framer {
-	uint32_t max_data;	/* largest data segment accepted, bytes without padding */
-	uint32_t have;		/* bytes of the header collected, 0..48 */
-	uint32_t data_left;	/* bytes of data still to come */
-	uint32_t pad_left;	/* and of padding */
+	uint32_t max_data;  /* largest data segment accepted, bytes without padding */
+	uint32_t have;	    /* bytes of the header collected, 0..48 */
+	uint32_t data_left; /* bytes of data still to come */
+	uint32_t pad_left;  /* and of padding */
 	bool broken;
-	struct sk_pdu pdu;	/* the one being collected */
+	struct sk_pdu pdu; /* the one being collected */
 };
 
 /** sk_framer_init - @max_data: bytes, 0..SK_FRAMER_DATA_MAX; may be changed between PDUs */
@@ -43,6 +43,6 @@ int sk_framer_feed(struct sk_framer *f, struct sk_span *in, struct sk_pdu *ret_p
 /** sk_framer_idle - no part of a PDU is waiting inside (a stream that ends here ends cleanly) */
 bool sk_framer_idle(const struct sk_framer *f);
 
-void sk_framer_free(struct sk_framer *f);	/* wipes: login text may hold CHAP names and responses */
+void sk_framer_free(struct sk_framer *f); /* wipes: login text may hold CHAP names and responses */
 
 #endif

@@ -9,36 +9,37 @@
 
 /*
  * What a name may hold, and what is done with it. RFC 3722 asks for stringprep: map, NFKC, prohibit. For ASCII that
- * is done in full: upper case is lowered, and only letters, digits, '-', '.' and ':' pass. One deviation: '_' passes
- * too, because targets in the field use it. Beyond ASCII nothing is mapped: valid UTF-8 passes unchanged, and a
- * character that RFC 3722 prohibits, or that comes from a block whose characters NFKC turns into others (among them
- * U+FF0F, a '/' in disguise), is refused. So a name is never changed into something that was not looked at.
+ * is done in full: upper case is lowered, and only letters, digits, '-', '.' and ':' pass. One deviation: '_'
+ * passes too, because targets in the field use it. Beyond ASCII nothing is mapped: valid UTF-8 passes unchanged,
+ * and a character that RFC 3722 prohibits, or that comes from a block whose characters NFKC turns into others
+ * (among them U+FF0F, a '/' in disguise), is refused. So a name is never changed into something that was not looked
+ * at.
  * ".." is refused anywhere: names become parts of paths.
  */
 
 static const struct range {
 	uint32_t first, last;
 } refused[] = {
-	{ 0x0080, 0x00a0 },   /* C1 controls, no-break space */
-	{ 0x00ad, 0x00ad },   /* soft hyphen */
-	{ 0x0300, 0x036f },   /* combining marks: NFKC composes them */
-	{ 0x06dd, 0x06dd },   /* Arabic end of ayah, a format control */
-	{ 0x070f, 0x070f },   /* Syriac abbreviation mark */
-	{ 0x115f, 0x1160 },   /* Hangul fillers */
-	{ 0x1680, 0x1680 },   /* Ogham space */
-	{ 0x1806, 0x180e },   /* Mongolian separators */
-	{ 0x2000, 0x20cf },   /* spaces, bidi and format controls, punctuation, super- and subscripts */
-	{ 0x2100, 0x218f },   /* letterlike symbols, number forms */
-	{ 0x2460, 0x24ff },   /* enclosed characters */
-	{ 0x2ff0, 0x303f },   /* ideographic description, CJK spaces and punctuation */
-	{ 0x3164, 0x3164 },   /* Hangul filler */
-	{ 0x3200, 0x33ff },   /* enclosed and squared CJK */
-	{ 0xd800, 0xfaff },   /* surrogates, private use, compatibility ideographs */
-	{ 0xfb00, 0xfdff },   /* presentation forms, non-characters */
-	{ 0xfe00, 0xffff },   /* variation selectors, presentation, half- and full-width forms, specials */
-	{ 0x1d000, 0x1d7ff }, /* musical controls, mathematical letters */
-	{ 0x1f100, 0x1f2ff }, /* enclosed letters and ideographs */
-	{ 0x2f800, 0x2fa1f }, /* compatibility ideographs */
+	{ 0x0080, 0x00a0 },    /* C1 controls, no-break space */
+	{ 0x00ad, 0x00ad },    /* soft hyphen */
+	{ 0x0300, 0x036f },    /* combining marks: NFKC composes them */
+	{ 0x06dd, 0x06dd },    /* Arabic end of ayah, a format control */
+	{ 0x070f, 0x070f },    /* Syriac abbreviation mark */
+	{ 0x115f, 0x1160 },    /* Hangul fillers */
+	{ 0x1680, 0x1680 },    /* Ogham space */
+	{ 0x1806, 0x180e },    /* Mongolian separators */
+	{ 0x2000, 0x20cf },    /* spaces, bidi and format controls, punctuation, super- and subscripts */
+	{ 0x2100, 0x218f },    /* letterlike symbols, number forms */
+	{ 0x2460, 0x24ff },    /* enclosed characters */
+	{ 0x2ff0, 0x303f },    /* ideographic description, CJK spaces and punctuation */
+	{ 0x3164, 0x3164 },    /* Hangul filler */
+	{ 0x3200, 0x33ff },    /* enclosed and squared CJK */
+	{ 0xd800, 0xfaff },    /* surrogates, private use, compatibility ideographs */
+	{ 0xfb00, 0xfdff },    /* presentation forms, non-characters */
+	{ 0xfe00, 0xffff },    /* variation selectors, presentation, half- and full-width forms, specials */
+	{ 0x1d000, 0x1d7ff },  /* musical controls, mathematical letters */
+	{ 0x1f100, 0x1f2ff },  /* enclosed letters and ideographs */
+	{ 0x2f800, 0x2fa1f },  /* compatibility ideographs */
 	{ 0xe0000, 0x10ffff }, /* tags, private use */
 };
 
@@ -168,28 +169,33 @@ static int check_iqn(const char *s, struct sk_err *err)
 	return 0;
 }
 
-static bool all_hex(const char *s)
+/* The count of hexadecimal digits after the four bytes of the prefix; 0 if there is anything else. */
+static size_t hex_digits(const char *s)
 {
-	return s[strspn(s, "0123456789abcdef")] == '\0';
+	size_t n = 4;
+
+	while (is_digit(s[n]) || (s[n] >= 'a' && s[n] <= 'f'))
+		n++;
+	return s[n] ? 0 : n - 4;
 }
 
 /* eui. and 16 digits (4.2.7.5) */
 static int check_eui(const char *s, struct sk_err *err)
 {
-	if (strlen(s) != 4 + 16 || !all_hex(s + 4))
-		return sk_fail(err, SK_EINVAL, "iSCSI name \"%s\": eui. takes 16 hexadecimal digits (RFC 7143, 4.2.7.5)",
-			       quoted(sk_span_str(s)).s);
-	return 0;
+	if (hex_digits(s) == 16)
+		return 0;
+	return sk_fail(err, SK_EINVAL, "iSCSI name \"%s\": eui. takes 16 hexadecimal digits (RFC 7143, 4.2.7.5)",
+		       quoted(sk_span_str(s)).s);
 }
 
 /* naa. and 16 or 32 digits (4.2.7.6) */
 static int check_naa(const char *s, struct sk_err *err)
 {
-	if ((strlen(s) != 4 + 16 && strlen(s) != 4 + 32) || !all_hex(s + 4))
-		return sk_fail(err, SK_EINVAL,
-			       "iSCSI name \"%s\": naa. takes 16 or 32 hexadecimal digits (RFC 7143, 4.2.7.6)",
-			       quoted(sk_span_str(s)).s);
-	return 0;
+	if (hex_digits(s) == 16 || hex_digits(s) == 32)
+		return 0;
+	return sk_fail(err, SK_EINVAL,
+		       "iSCSI name \"%s\": naa. takes 16 or 32 hexadecimal digits (RFC 7143, 4.2.7.6)",
+		       quoted(sk_span_str(s)).s);
 }
 
 static const struct {

@@ -14,73 +14,66 @@ static const char *const session_words[] = { "Normal", "Discovery" };
 static const char *const report_words[] = { "RFC3720", "ResponseFence", "FastAbort" };
 
 #define DSL_MAX 16777215
-#define TEXT SK_KEY_TEXT
-#define NUM SK_KEY_NUM
-#define BOOL SK_KEY_BOOL
-#define LIST SK_KEY_LIST
-#define BIN SK_KEY_BIN
-#define DECLARE SK_RULE_DECLARE
-#define SECURITY SK_RULE_SECURITY
-#define OBSOLETE SK_RULE_OBSOLETE
-#define CHOICE SK_RULE_CHOICE
-#define INIT SK_USE_INIT
-#define LEADING SK_USE_LEADING
-#define ALWAYS SK_USE_ALL
-#define FULL SK_USE_FULL
-#define SEC SK_IN_SECURITY
-#define OPER SK_IN_OPERATIONAL
-#define LOGIN SK_IN_LOGIN
-#define I SK_FROM_I
-#define T SK_FROM_T
-#define IT SK_FROM_BOTH
-#define SW true	    /* session-wide */
-#define CO false    /* connection only */
-#define YES true
-#define NO false
 
-#define ROW(id_, name_, type_, rule_, min_, max_, def_, use_, stages_, from_, scope_, disc_, offer_, rfc_, words_)       \
-	[SK_KEY_##id_] = { .name = name_, .id = SK_KEY_##id_, .type = type_, .rule = rule_, .min = min_, .max = max_,    \
-			   .def = def_, .use = use_, .stages = stages_, .from = from_, .session = scope_,                \
-			   .discovery = disc_, .offered = offer_, .rfc = rfc_, .words = words_ }
+/* Where a key may appear: use, stages, senders, session-wide, in discovery sessions, part of our offer. */
+#define NAME_I	    SK_USE_INIT, SK_IN_LOGIN, SK_FROM_I, true, true, false
+#define NAME_T	    SK_USE_INIT, SK_IN_LOGIN, SK_FROM_T, true, true, false
+#define NAME_IT	    SK_USE_INIT, SK_IN_ALL, SK_FROM_BOTH, true, true, false
+#define ONCE_I	    SK_USE_LEADING, SK_IN_LOGIN, SK_FROM_I, true, true, false
+#define ONCE_IT	    SK_USE_LEADING, SK_IN_LOGIN, SK_FROM_BOTH, true, true, false
+#define EVER_I	    SK_USE_ALL, SK_IN_ALL, SK_FROM_I, true, true, false
+#define EVER_T	    SK_USE_ALL, SK_IN_ALL, SK_FROM_T, true, true, false
+#define AUTH	    SK_USE_INIT, SK_IN_SECURITY, SK_FROM_BOTH, false, true, false
+#define ASK	    SK_USE_FULL, SK_IN_FULL, SK_FROM_I, true, true, false
+#define CONN	    SK_USE_INIT, SK_IN_OPERATIONAL, SK_FROM_BOTH, false, true, true
+#define CONN_HEAR   SK_USE_INIT, SK_IN_OPERATIONAL, SK_FROM_BOTH, false, true, false
+#define LIMIT	    SK_USE_ALL, SK_IN_ALL, SK_FROM_BOTH, false, true, true
+#define BOTH	    SK_USE_LEADING, SK_IN_OPERATIONAL, SK_FROM_BOTH, true, true, true
+#define NORMAL	    SK_USE_LEADING, SK_IN_OPERATIONAL, SK_FROM_BOTH, true, false, true
+#define HEAR	    SK_USE_LEADING, SK_IN_OPERATIONAL, SK_FROM_BOTH, true, false, false
 
 /* clang-format off */
+#define ROW(id_, name_, rfc_, type_, rule_, min_, max_, def_, words_, ...)                                         \
+	[SK_KEY_##id_] = { name_, SK_KEY_##id_, SK_KEY_##type_, SK_RULE_##rule_, min_, max_, def_, __VA_ARGS__,    \
+			   rfc_, words_ }
+
 static const struct sk_key keys[SK_KEY_COUNT] = {
-/*	    name                             type  rule      min  max      default  use      stage  from scope disc offer RFC words */
-ROW(INITIATOR_NAME, "InitiatorName",	     TEXT, DECLARE,  1,   223,     0,       INIT,    LOGIN, I,   SW,   YES, NO,  "13.5", NULL),
-ROW(INITIATOR_ALIAS, "InitiatorAlias",	     TEXT, DECLARE,  0,   255,     0,       ALWAYS,  SK_IN_ALL, I, SW, YES, NO,  "13.7", NULL),
-ROW(TARGET_NAME, "TargetName",		     TEXT, DECLARE,  1,   223,     0,       INIT,    SK_IN_ALL, IT, SW, YES, NO, "13.4", NULL),
-ROW(SESSION_TYPE, "SessionType",	     LIST, DECLARE,  0,   1,       0,       LEADING, LOGIN, I,   SW,   YES, NO,  "13.21", session_words),
-ROW(AUTH_METHOD, "AuthMethod",		     LIST, SECURITY, 0,   1,       0,       INIT,    SEC,   IT,  CO,   YES, NO,  "12.1", auth_words),
-ROW(CHAP_A, "CHAP_A",			     NUM,  SECURITY, 0,   255,     5,       INIT,    SEC,   IT,  CO,   YES, NO,  "12.1.3", NULL),
-ROW(CHAP_I, "CHAP_I",			     NUM,  SECURITY, 0,   255,     0,       INIT,    SEC,   IT,  CO,   YES, NO,  "12.1.3", NULL),
-ROW(CHAP_C, "CHAP_C",			     BIN,  SECURITY, 1,   1024,    0,       INIT,    SEC,   IT,  CO,   YES, NO,  "12.1.3", NULL),
-ROW(CHAP_N, "CHAP_N",			     TEXT, SECURITY, 0,   255,     0,       INIT,    SEC,   IT,  CO,   YES, NO,  "12.1.3", NULL),
-ROW(CHAP_R, "CHAP_R",			     BIN,  SECURITY, 16,  32,      0,       INIT,    SEC,   IT,  CO,   YES, NO,  "12.1.3", NULL),
-ROW(TARGET_ALIAS, "TargetAlias",	     TEXT, DECLARE,  0,   255,     0,       ALWAYS,  SK_IN_ALL, T, SW, YES, NO,  "13.6", NULL),
-ROW(TARGET_ADDRESS, "TargetAddress",	     TEXT, DECLARE,  1,   300,     0,       ALWAYS,  SK_IN_ALL, T, SW, YES, NO,  "13.8", NULL),
-ROW(TPGT, "TargetPortalGroupTag",	     NUM,  DECLARE,  0,   65535,   0,       INIT,    LOGIN, T,   SW,   YES, NO,  "13.9", NULL),
-ROW(SEND_TARGETS, "SendTargets",	     TEXT, SK_RULE_REQUEST, 0, 223, 0,      FULL,    SK_IN_FULL, I, SW, YES, NO, "13.3", NULL),
-ROW(HEADER_DIGEST, "HeaderDigest",	     LIST, CHOICE,   0,   1,       0,       INIT,    OPER,  IT,  CO,   YES, YES, "13.1", digest_words),
-ROW(DATA_DIGEST, "DataDigest",		     LIST, CHOICE,   0,   1,       0,       INIT,    OPER,  IT,  CO,   YES, YES, "13.1", digest_words),
-ROW(TIME2WAIT, "DefaultTime2Wait",	     NUM,  SK_RULE_MAX, 0, 3600,   2,       LEADING, OPER,  IT,  SW,   YES, YES, "13.15", NULL),
-ROW(TIME2RETAIN, "DefaultTime2Retain",	     NUM,  SK_RULE_MIN, 0, 3600,   20,      LEADING, OPER,  IT,  SW,   YES, YES, "13.16", NULL),
-ROW(IF_MARKER, "IFMarker",		     BOOL, OBSOLETE, 0,   1,       0,       INIT,    OPER,  IT,  CO,   YES, YES, "13.25", NULL),
-ROW(OF_MARKER, "OFMarker",		     BOOL, OBSOLETE, 0,   1,       0,       INIT,    OPER,  IT,  CO,   YES, YES, "13.25", NULL),
-ROW(IF_MARK_INT, "IFMarkInt",		     TEXT, OBSOLETE, 0,   255,     0,       INIT,    OPER,  IT,  CO,   YES, NO,  "13.25", NULL),
-ROW(OF_MARK_INT, "OFMarkInt",		     TEXT, OBSOLETE, 0,   255,     0,       INIT,    OPER,  IT,  CO,   YES, NO,  "13.25", NULL),
-ROW(ERL, "ErrorRecoveryLevel",		     NUM,  SK_RULE_MIN, 0, 2,      0,       LEADING, OPER,  IT,  SW,   YES, YES, "13.20", NULL),
-ROW(INITIAL_R2T, "InitialR2T",		     BOOL, SK_RULE_OR, 0,  1,      1,       LEADING, OPER,  IT,  SW,   NO,  YES, "13.10", NULL),
-ROW(IMMEDIATE_DATA, "ImmediateData",	     BOOL, SK_RULE_AND, 0, 1,      1,       LEADING, OPER,  IT,  SW,   NO,  YES, "13.11", NULL),
-ROW(MAX_BURST, "MaxBurstLength",	     NUM,  SK_RULE_MIN, 512, DSL_MAX, 262144, LEADING, OPER, IT, SW,   NO,  YES, "13.13", NULL),
-ROW(FIRST_BURST, "FirstBurstLength",	     NUM,  SK_RULE_MIN, 512, DSL_MAX, 65536, LEADING, OPER, IT,  SW,   NO,  YES, "13.14", NULL),
-ROW(MAX_R2T, "MaxOutstandingR2T",	     NUM,  SK_RULE_MIN, 1, 65535,  1,       LEADING, OPER,  IT,  SW,   NO,  YES, "13.17", NULL),
-ROW(MAX_CONNECTIONS, "MaxConnections",	     NUM,  SK_RULE_MIN, 1, 65535,  1,       LEADING, OPER,  IT,  SW,   NO,  YES, "13.2", NULL),
-ROW(DATA_PDU_IN_ORDER, "DataPDUInOrder",     BOOL, SK_RULE_OR, 0,  1,      1,       LEADING, OPER,  IT,  SW,   NO,  YES, "13.18", NULL),
-ROW(DATA_SEQ_IN_ORDER, "DataSequenceInOrder", BOOL, SK_RULE_OR, 0, 1,      1,       LEADING, OPER,  IT,  SW,   NO,  YES, "13.19", NULL),
-ROW(MAX_RECV_DSL, "MaxRecvDataSegmentLength", NUM, DECLARE,  512, DSL_MAX, 8192,    ALWAYS,  SK_IN_ALL, IT, CO, YES, YES, "13.12", NULL),
-ROW(TASK_REPORTING, "TaskReporting",	     LIST, CHOICE,   0,   2,       0,       LEADING, OPER,  IT,  SW,   NO,  NO,  "13.23", report_words),
-ROW(PROTOCOL_LEVEL, "iSCSIProtocolLevel",    NUM,  SK_RULE_MIN, 0, 31,     1,       LEADING, OPER,  IT,  SW,   NO,  NO,  "13.24", NULL),
-ROW(NODE_ARCHITECTURE, "X#NodeArchitecture", TEXT, DECLARE,  0,   255,     0,       LEADING, LOGIN, IT,  SW,   YES, NO,  "13.26", NULL),
+/*                                             RFC 7143  type  rule      min  max      default words, where */
+ROW(INITIATOR_NAME, "InitiatorName",           "13.5",   TEXT, DECLARE,  1,   223,     0,    NULL, NAME_I),
+ROW(INITIATOR_ALIAS, "InitiatorAlias",         "13.7",   TEXT, DECLARE,  0,   255,     0,    NULL, EVER_I),
+ROW(TARGET_NAME, "TargetName",                 "13.4",   TEXT, DECLARE,  1,   223,     0,    NULL, NAME_IT),
+ROW(SESSION_TYPE, "SessionType",               "13.21",  LIST, DECLARE,  0,   1,       0,    session_words, ONCE_I),
+ROW(AUTH_METHOD, "AuthMethod",                 "12.1",   LIST, SECURITY, 0,   1,       0,    auth_words, AUTH),
+ROW(CHAP_A, "CHAP_A",                          "12.1.3", NUM,  SECURITY, 0,   255,     5,    NULL, AUTH),
+ROW(CHAP_I, "CHAP_I",                          "12.1.3", NUM,  SECURITY, 0,   255,     0,    NULL, AUTH),
+ROW(CHAP_C, "CHAP_C",                          "12.1.3", BIN,  SECURITY, 1,   1024,    0,    NULL, AUTH),
+ROW(CHAP_N, "CHAP_N",                          "12.1.3", TEXT, SECURITY, 0,   255,     0,    NULL, AUTH),
+ROW(CHAP_R, "CHAP_R",                          "12.1.3", BIN,  SECURITY, 16,  32,      0,    NULL, AUTH),
+ROW(TARGET_ALIAS, "TargetAlias",               "13.6",   TEXT, DECLARE,  0,   255,     0,    NULL, EVER_T),
+ROW(TARGET_ADDRESS, "TargetAddress",           "13.8",   TEXT, DECLARE,  1,   300,     0,    NULL, EVER_T),
+ROW(TPGT, "TargetPortalGroupTag",              "13.9",   NUM,  DECLARE,  0,   65535,   0,    NULL, NAME_T),
+ROW(SEND_TARGETS, "SendTargets",               "13.3",   TEXT, REQUEST,  0,   223,     0,    NULL, ASK),
+ROW(HEADER_DIGEST, "HeaderDigest",             "13.1",   LIST, CHOICE,   0,   1,       0,    digest_words, CONN),
+ROW(DATA_DIGEST, "DataDigest",                 "13.1",   LIST, CHOICE,   0,   1,       0,    digest_words, CONN),
+ROW(TIME2WAIT, "DefaultTime2Wait",             "13.15",  NUM,  MAX,      0,   3600,    2,    NULL, BOTH),
+ROW(TIME2RETAIN, "DefaultTime2Retain",         "13.16",  NUM,  MIN,      0,   3600,    20,   NULL, BOTH),
+ROW(IF_MARKER, "IFMarker",                     "13.25",  BOOL, OBSOLETE, 0,   1,       0,    NULL, CONN),
+ROW(OF_MARKER, "OFMarker",                     "13.25",  BOOL, OBSOLETE, 0,   1,       0,    NULL, CONN),
+ROW(IF_MARK_INT, "IFMarkInt",                  "13.25",  TEXT, OBSOLETE, 0,   255,     0,    NULL, CONN_HEAR),
+ROW(OF_MARK_INT, "OFMarkInt",                  "13.25",  TEXT, OBSOLETE, 0,   255,     0,    NULL, CONN_HEAR),
+ROW(ERL, "ErrorRecoveryLevel",                 "13.20",  NUM,  MIN,      0,   2,       0,    NULL, BOTH),
+ROW(INITIAL_R2T, "InitialR2T",                 "13.10",  BOOL, OR,       0,   1,       1,    NULL, NORMAL),
+ROW(IMMEDIATE_DATA, "ImmediateData",           "13.11",  BOOL, AND,      0,   1,       1,    NULL, NORMAL),
+ROW(MAX_BURST, "MaxBurstLength",               "13.13",  NUM,  MIN,      512, DSL_MAX, 262144, NULL, NORMAL),
+ROW(FIRST_BURST, "FirstBurstLength",           "13.14",  NUM,  MIN,      512, DSL_MAX, 65536, NULL, NORMAL),
+ROW(MAX_R2T, "MaxOutstandingR2T",              "13.17",  NUM,  MIN,      1,   65535,   1,    NULL, NORMAL),
+ROW(MAX_CONNECTIONS, "MaxConnections",         "13.2",   NUM,  MIN,      1,   65535,   1,    NULL, NORMAL),
+ROW(DATA_PDU_IN_ORDER, "DataPDUInOrder",       "13.18",  BOOL, OR,       0,   1,       1,    NULL, NORMAL),
+ROW(DATA_SEQ_IN_ORDER, "DataSequenceInOrder",  "13.19",  BOOL, OR,       0,   1,       1,    NULL, NORMAL),
+ROW(MAX_RECV_DSL, "MaxRecvDataSegmentLength",  "13.12",  NUM,  DECLARE,  512, DSL_MAX, 8192, NULL, LIMIT),
+ROW(TASK_REPORTING, "TaskReporting",           "13.23",  LIST, CHOICE,   0,   2,       0,    report_words, HEAR),
+ROW(PROTOCOL_LEVEL, "iSCSIProtocolLevel",      "13.24",  NUM,  MIN,      0,   31,      1,    NULL, HEAR),
+ROW(NODE_ARCHITECTURE, "X#NodeArchitecture",   "13.26",  TEXT, DECLARE,  0,   255,     0,    NULL, ONCE_IT),
 };
 /* clang-format on */
 
@@ -106,8 +99,8 @@ int sk_key_check(const struct sk_key *k, uint64_t value, struct sk_err *err)
 {
 	if (value >= k->min && value <= k->max)
 		return 0;
-	return sk_fail(err, SK_EPROTO, "%s=%llu is outside %u..%u (RFC 7143, %s)", k->name, (unsigned long long)value,
-		       k->min, k->max, k->rfc);
+	return sk_fail(err, SK_EPROTO, "%s=%llu is outside %u..%u (RFC 7143, %s)", k->name,
+		       (unsigned long long)value, k->min, k->max, k->rfc);
 }
 
 static int read_bool(const struct sk_key *k, struct sk_span value, uint32_t *ret, struct sk_err *err)
@@ -142,8 +135,8 @@ int sk_key_read(const struct sk_key *k, struct sk_span value, uint32_t *ret, str
 	if (k->type == SK_KEY_LIST)
 		return read_word(k, value, ret, err);
 	if (!sk_text_num(value, &v))
-		return sk_fail(err, SK_EPROTO, "%s=%s is not a number (RFC 7143, %s)", k->name, sk_text_quote(value).s,
-			       k->rfc);
+		return sk_fail(err, SK_EPROTO, "%s=%s is not a number (RFC 7143, %s)", k->name,
+			       sk_text_quote(value).s, k->rfc);
 	if (sk_key_check(k, v, err) < 0)
 		return -1;
 	*ret = (uint32_t)v;

@@ -54,30 +54,30 @@ enum sk_key_id {
 };
 
 enum sk_key_type {
-	SK_KEY_TEXT,	/* min..max bytes */
-	SK_KEY_NUM,	/* min..max */
-	SK_KEY_BOOL,	/* Yes (1), No (0) */
-	SK_KEY_LIST,	/* words[0..max]; the value is the index of the one chosen */
-	SK_KEY_BIN,	/* 0x… or 0b…, min..max bytes */
+	SK_KEY_TEXT, /* min..max bytes */
+	SK_KEY_NUM,  /* min..max */
+	SK_KEY_BOOL, /* Yes (1), No (0) */
+	SK_KEY_LIST, /* words[0..max]; the value is the index of the one chosen */
+	SK_KEY_BIN,  /* 0x… or 0b…, min..max bytes */
 };
 
 enum sk_key_rule {
-	SK_RULE_DECLARE,	/* each side tells its own; no answer (6.2) */
+	SK_RULE_DECLARE, /* each side tells its own; no answer (6.2) */
 	SK_RULE_MIN,
 	SK_RULE_MAX,
 	SK_RULE_AND,
 	SK_RULE_OR,
-	SK_RULE_CHOICE,		/* one item of the offered list (6.2.1) */
-	SK_RULE_SECURITY,	/* belongs to the authentication method's exchange */
-	SK_RULE_REQUEST,	/* SendTargets */
-	SK_RULE_OBSOLETE,	/* 13.25: offered as No for old targets, answered Reject */
+	SK_RULE_CHOICE,	  /* one item of the offered list (6.2.1) */
+	SK_RULE_SECURITY, /* belongs to the authentication method's exchange */
+	SK_RULE_REQUEST,  /* SendTargets */
+	SK_RULE_OBSOLETE, /* 13.25: offered as No for old targets, answered Reject */
 };
 
 /** When a key may be used (the columns "Use" of RFC 7143, 13) */
 enum sk_key_use { SK_USE_INIT, SK_USE_LEADING, SK_USE_ALL, SK_USE_FULL };
 
-enum { SK_FROM_I = 1, SK_FROM_T = 2, SK_FROM_BOTH = 3 };			/* who sends it */
-enum { SK_IN_SECURITY = 1, SK_IN_OPERATIONAL = 2, SK_IN_LOGIN = 3, SK_IN_FULL = 4, SK_IN_ALL = 7 };	/* stages */
+enum { SK_FROM_I = 1, SK_FROM_T = 2, SK_FROM_BOTH = 3 }; /* who sends it */
+enum { SK_IN_SECURITY = 1, SK_IN_OPERATIONAL = 2, SK_IN_LOGIN = 3, SK_IN_FULL = 4, SK_IN_ALL = 7 }; /* stages */
 
 struct sk_key {
 	const char *name;
@@ -87,15 +87,15 @@ struct sk_key {
 	uint32_t min, max, def;
 	enum sk_key_use use;
 	unsigned stages, from;
-	bool session;		/* scope: the session, else the connection */
-	bool discovery;		/* means something in a discovery session */
-	bool offered;		/* part of our operational offer */
-	const char *rfc;	/* section of RFC 7143 */
-	const char *const *words;
+	bool session;		  /* scope: the session, else the connection */
+	bool discovery;		  /* means something in a discovery session */
+	bool offered;		  /* part of our operational offer */
+	const char *rfc;	  /* section of RFC 7143 */
+	const char *const *words; /* of SK_KEY_LIST */
 };
 
-const struct sk_key *sk_key_row(enum sk_key_id id);	/* never NULL for id < SK_KEY_COUNT */
-const struct sk_key *sk_key_find(const char *name);	/* NULL if unknown */
+const struct sk_key *sk_key_row(enum sk_key_id id); /* never NULL for id < SK_KEY_COUNT */
+const struct sk_key *sk_key_find(const char *name); /* NULL if unknown */
 const struct sk_key *sk_key_find_span(struct sk_span name);
 
 /** sk_key_read - a value's text, of types NUM, BOOL and LIST, as a number; refused with SK_EPROTO when it is not of
@@ -108,8 +108,8 @@ int sk_key_check(const struct sk_key *k, uint64_t value, struct sk_err *err);
 /**
  * sk_key_settle - what holds after @ours was offered and @theirs answered (or the other way round)
  * The target's value is checked against the range; the result of a numerical or boolean rule is then computed here,
- * whatever the target made of it, so that an answer beyond our offer cannot widen it. For SK_RULE_CHOICE @ours is a set
- * of allowed indexes (bit i = words[i]). For SK_RULE_DECLARE the result is @theirs.
+ * whatever the target made of it, so that an answer beyond our offer cannot widen it. For SK_RULE_CHOICE @ours is a
+ * set of allowed indexes (bit i = words[i]). For SK_RULE_DECLARE the result is @theirs.
  */
 int sk_key_settle(const struct sk_key *k, uint64_t ours, uint64_t theirs, uint32_t *ret, struct sk_err *err);
 

@@ -10,7 +10,7 @@
 
 #define REQUESTS_MAX 32
 #define TEXT_PER_PDU 8192U /* what the target takes until it declares something else (RFC 7143, 13.12) */
-#define ITT 0U		  /* one tag all through the login (11.12) */
+#define ITT	     0U	   /* one tag all through the login (11.12) */
 
 /* The only way into GIVE_UP. */
 static int give_up(struct sk_login *l, const struct sk_err *why, struct sk_err *err)
@@ -165,7 +165,8 @@ static int refused(struct sk_login *l, uint16_t status, struct sk_span text, str
 
 	if (status >> 8 == 1)
 		return redirected(l, status, text, err);
-	sk_fail(err, who ? SK_EAUTH : SK_ELOGIN, "login refused: %s (0x%04x)", sk_login_status_text(status), status);
+	sk_fail(err, who ? SK_EAUTH : SK_ELOGIN, "login refused: %s (0x%04x)", sk_login_status_text(status),
+		status);
 	if (err)
 		err->login = status;
 	return -1;
@@ -177,21 +178,25 @@ static int check_header(const struct sk_login *l, const struct sk_login_rsp *r, 
 	const struct sk_login_step_row *row = sk_login_step_row(l->step);
 
 	if (r->version_active != 0)
-		return sk_fail(err, SK_EPROTO, "login response of version 0x%02x, 0x00 was offered (RFC 7143, 11.13.2)",
+		return sk_fail(err, SK_EPROTO,
+			       "login response of version 0x%02x, 0x00 was offered (RFC 7143, 11.13.2)",
 			       r->version_active);
 	if (memcmp(&r->isid, &l->cfg.isid, sizeof(r->isid)) != 0)
 		return sk_fail(err, SK_EPROTO, "login response for another ISID (RFC 7143, 11.13)");
 	if (r->csg != row->csg)
-		return sk_fail(err, SK_EPROTO, "login response of stage %u, the request was of stage %u (RFC 7143, 11.12.3)",
+		return sk_fail(err, SK_EPROTO,
+			       "login response of stage %u, the request was of stage %u (RFC 7143, 11.12.3)",
 			       r->csg, (unsigned)row->csg);
 	if (l->have_stat_sn && r->stat_sn != l->exp_stat_sn)
-		return sk_fail(err, SK_EPROTO, "login response with StatSN 0x%08x, 0x%08x was due (RFC 7143, 11.13.4)",
-			       r->stat_sn, l->exp_stat_sn);
+		return sk_fail(err, SK_EPROTO,
+			       "login response with StatSN 0x%08x, 0x%08x was due (RFC 7143, 11.13.4)", r->stat_sn,
+			       l->exp_stat_sn);
 	if (r->transit && !l->transit)
-		return sk_fail(err, SK_EPROTO, "the target leaves the stage unasked: T=1 after T=0 (RFC 7143, 11.13.6)");
+		return sk_fail(err, SK_EPROTO,
+			       "the target leaves the stage unasked: T=1 after T=0 (RFC 7143, 11.13.6)");
 	if (r->transit && r->nsg != row->nsg)
-		return sk_fail(err, SK_EPROTO, "the target goes to stage %u, %u was asked for (RFC 7143, 11.13.6)", r->nsg,
-			       (unsigned)row->nsg);
+		return sk_fail(err, SK_EPROTO, "the target goes to stage %u, %u was asked for (RFC 7143, 11.13.6)",
+			       r->nsg, (unsigned)row->nsg);
 	return 0;
 }
 
@@ -243,13 +248,14 @@ static int feed(struct sk_login *l, const struct sk_pdu *pdu, struct sk_err *err
 		return sk_fail(err, SK_EPROTO, "%s while no request is outstanding (RFC 7143, 6.3)",
 			       sk_op_name(pdu->bhs[0]));
 	if (sk_bhs_op(pdu->bhs) == SK_OP_REJECT)
-		return sk_fail(err, SK_EPROTO, "the target rejects the login request: %s (0x%02x) (RFC 7143, 11.17)",
+		return sk_fail(err, SK_EPROTO,
+			       "the target rejects the login request: %s (0x%02x) (RFC 7143, 11.17)",
 			       sk_reject_text(pdu->bhs[2]), pdu->bhs[2]);
 	if (sk_login_rsp_get(sk_span(pdu->bhs, SK_BHS_LEN), &r, err) < 0)
 		return -1;
 	if (r.itt != ITT)
-		return sk_fail(err, SK_EPROTO, "login response with task tag 0x%08x, 0x%08x was due (RFC 7143, 11.13)",
-			       r.itt, ITT);
+		return sk_fail(err, SK_EPROTO,
+			       "login response with task tag 0x%08x, 0x%08x was due (RFC 7143, 11.13)", r.itt, ITT);
 	if (r.status != 0)
 		return refused(l, r.status, text, err);
 	if (check_header(l, &r, err) < 0)
@@ -258,7 +264,8 @@ static int feed(struct sk_login *l, const struct sk_pdu *pdu, struct sk_err *err
 	l->exp_stat_sn = r.stat_sn + 1;
 	if (l->out_more) { /* more of our text is to come (6.2) */
 		if (text.n || r.cont)
-			return sk_fail(err, SK_EPROTO, "text from the target before ours was complete (RFC 7143, 6.2)");
+			return sk_fail(err, SK_EPROTO,
+				       "text from the target before ours was complete (RFC 7143, 6.2)");
 		return ask_to_send(l, err);
 	}
 	if (sk_text_in_add(&l->in, text, err) < 0)

@@ -34,7 +34,8 @@ static void make_offer(struct sk_login *l, struct sk_buf *out)
 }
 
 /* Everything but the keys of the authentication method, of which only those in @due may come now. */
-static int hear_others(struct sk_login *l, const struct sk_text *in, unsigned stage, uint64_t due, struct sk_err *err)
+static int hear_others(struct sk_login *l, const struct sk_text *in, unsigned stage, uint64_t due,
+		       struct sk_err *err)
 {
 	for (unsigned i = 0; i < in->n; i++) {
 		const struct sk_key *k = sk_key_find_span(in->pair[i].key);
@@ -61,7 +62,8 @@ static int hear_method(struct sk_login *l, const struct sk_text *in, struct sk_e
 	if (!p)
 		return sk_fail(err, SK_EPROTO, "the target does not answer AuthMethod (RFC 7143, 12.1)");
 	if (!sk_text_is(p->value, "CHAP"))
-		return sk_fail(err, SK_EAUTH, "CHAP is configured here and the target answers AuthMethod=%s (RFC 7143, 12.1)",
+		return sk_fail(err, SK_EAUTH,
+			       "CHAP is configured here and the target answers AuthMethod=%s (RFC 7143, 12.1)",
 			       sk_text_quote(p->value).s);
 	return 0;
 }
@@ -92,20 +94,22 @@ static int hear_operational(struct sk_login *l, const struct sk_text *in, struct
 	return hear_others(l, in, SK_IN_OPERATIONAL, 0, err);
 }
 
-#define SECURITY SK_STAGE_SECURITY
-#define OPERATIONAL SK_STAGE_OPERATIONAL
-#define FULL SK_STAGE_FULL
+/* A request's text is what `make` writes and the answers that have come due. The last two: next step after T=0,
+ * T=1. */
+/* clang-format off */
+#define ROW(step, csg, nsg, t, make, hear, stay, go) \
+	[SK_STEP_##step] = { SK_STAGE_##csg, SK_STAGE_##nsg, t, make, hear, SK_STEP_##stay, SK_STEP_##go }
 
-/* A request's text is what `make` writes and the answers that have come due. */
 static const struct sk_login_step_row rows[] = {
-	/*			  CSG	       NSG	    T	   make		 hear		   T=0 next, T=1 next */
-	[SK_STEP_METHOD] =	 { SECURITY, SECURITY, false, make_method, hear_method, SK_STEP_ALGS, SK_STEP_ALGS },
-	[SK_STEP_ALGS] =	 { SECURITY, SECURITY, false, make_algs, hear_challenge, SK_STEP_PROOF, SK_STEP_PROOF },
-	[SK_STEP_PROOF] =	 { SECURITY, OPERATIONAL, true, NULL, hear_proof, SK_STEP_SECURITY_END, SK_STEP_OFFER },
-	[SK_STEP_SECURITY_END] = { SECURITY, OPERATIONAL, true, NULL, hear_security, SK_STEP_SECURITY_END, SK_STEP_OFFER },
-	[SK_STEP_OFFER] =	 { OPERATIONAL, FULL, true, make_offer, hear_operational, SK_STEP_OFFER_END, SK_STEP_FULL },
-	[SK_STEP_OFFER_END] =	 { OPERATIONAL, FULL, true, NULL, hear_operational, SK_STEP_OFFER_END, SK_STEP_FULL },
+/*  step          CSG          NSG          T      request's    response's */
+ROW(METHOD,       SECURITY,    SECURITY,    false, make_method, hear_method,      ALGS, ALGS),
+ROW(ALGS,         SECURITY,    SECURITY,    false, make_algs,   hear_challenge,   PROOF, PROOF),
+ROW(PROOF,        SECURITY,    OPERATIONAL, true,  NULL,        hear_proof,       SECURITY_END, OFFER),
+ROW(SECURITY_END, SECURITY,    OPERATIONAL, true,  NULL,        hear_security,    SECURITY_END, OFFER),
+ROW(OFFER,        OPERATIONAL, FULL,        true,  make_offer,  hear_operational, OFFER_END, FULL),
+ROW(OFFER_END,    OPERATIONAL, FULL,        true,  NULL,        hear_operational, OFFER_END, FULL),
 };
+/* clang-format on */
 
 const struct sk_login_step_row *sk_login_step_row(enum sk_login_step step)
 {

@@ -10,27 +10,27 @@
 #include "proto/text.h"
 
 enum sk_login_step {
-	SK_STEP_METHOD,		/* security: who we are, AuthMethod */
-	SK_STEP_ALGS,		/* CHAP_A goes out, the challenge comes */
-	SK_STEP_PROOF,		/* our response goes out; mutual: the target's comes */
-	SK_STEP_SECURITY_END,	/* the target has not agreed to leave the stage yet */
-	SK_STEP_OFFER,		/* operational: all our keys */
-	SK_STEP_OFFER_END,	/* answers, until the target agrees to leave */
-	SK_STEP_FULL,		/* over */
+	SK_STEP_METHOD,	      /* security: who we are, AuthMethod */
+	SK_STEP_ALGS,	      /* CHAP_A goes out, the challenge comes */
+	SK_STEP_PROOF,	      /* our response goes out; mutual: the target's comes */
+	SK_STEP_SECURITY_END, /* the target has not agreed to leave the stage yet */
+	SK_STEP_OFFER,	      /* operational: all our keys */
+	SK_STEP_OFFER_END,    /* answers, until the target agrees to leave */
+	SK_STEP_FULL,	      /* over */
 };
 
 struct sk_login {
-	struct sk_login_cfg cfg;	/* a copy; holds secrets */
+	struct sk_login_cfg cfg; /* a copy; holds secrets */
 	enum sk_login_want want;
 	enum sk_login_step step;
 	bool authenticates;
 	struct sk_chap_auth chap;
 	struct sk_negotiate neg;
-	struct sk_text_out out;		/* of the request being sent */
-	struct sk_text_in in;		/* of the response being received */
-	struct sk_buf answers;		/* due in the next request */
-	bool out_more;			/* the last request had C=1 */
-	bool transit;			/* the last request had T=1 */
+	struct sk_text_out out; /* of the request being sent */
+	struct sk_text_in in;	/* of the response being received */
+	struct sk_buf answers;	/* due in the next request */
+	bool out_more;		/* the last request had C=1 */
+	bool transit;		/* the last request had T=1 */
 	unsigned requests;
 	bool have_stat_sn;
 	uint32_t exp_stat_sn;
@@ -43,10 +43,10 @@ struct sk_login {
 
 struct sk_login_step_row {
 	enum sk_stage csg, nsg;
-	bool transit;			/* T: ready to go to nsg */
-	void (*make)(struct sk_login *l, struct sk_buf *out);			/* the request's text; NULL: none */
-	int (*hear)(struct sk_login *l, const struct sk_text *in, struct sk_err *err);	/* the response's */
-	enum sk_login_step stay, go;	/* next step, when the response has T=0 and T=1 */
+	bool transit;					      /* T: ready to go to nsg */
+	void (*make)(struct sk_login *l, struct sk_buf *out); /* the request's text; NULL: none */
+	int (*hear)(struct sk_login *l, const struct sk_text *in, struct sk_err *err); /* the response's */
+	enum sk_login_step stay, go; /* next step, when the response has T=0 and T=1 */
 };
 
 const struct sk_login_step_row *sk_login_step_row(enum sk_login_step step);

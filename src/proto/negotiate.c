@@ -71,7 +71,8 @@ int sk_negotiate_init(struct sk_negotiate *n, const struct sk_login_cfg *cfg, st
 		}
 	}
 	if (n->xmit_limit && n->xmit_limit < sk_key_row(SK_KEY_MAX_RECV_DSL)->min)
-		return sk_fail(err, SK_EINVAL, "a limit of %u for data sent is below 512 (RFC 7143, 13.12)", n->xmit_limit);
+		return sk_fail(err, SK_EINVAL, "a limit of %u for data sent is below 512 (RFC 7143, 13.12)",
+			       n->xmit_limit);
 	return 0;
 }
 
@@ -100,8 +101,9 @@ static int settle_unanswered(struct sk_negotiate *n, const struct sk_key *k, con
 	switch (k->rule) {
 	case SK_RULE_CHOICE:
 		if (!(s->ours & 1))
-			return sk_fail(err, SK_EPROTO, "%s=CRC32C is demanded here and the target %s (RFC 7143, 6.2)",
-				       k->name, how);
+			return sk_fail(err, SK_EPROTO,
+				       "%s=CRC32C is demanded here and the target %s (RFC 7143, 6.2)", k->name,
+				       how);
 		break;
 	case SK_RULE_MIN:
 		v = SK_MIN(s->ours, k->def);
@@ -154,7 +156,8 @@ static void keep_alias(struct sk_negotiate *n, struct sk_span value)
 			*c = '?';
 }
 
-static int hear_declaration(struct sk_negotiate *n, const struct sk_key *k, struct sk_span value, struct sk_err *err)
+static int hear_declaration(struct sk_negotiate *n, const struct sk_key *k, struct sk_span value,
+			    struct sk_err *err)
 {
 	struct sk_negotiate_key *s = &n->key[k->id];
 	uint32_t v;
@@ -168,7 +171,8 @@ static int hear_declaration(struct sk_negotiate *n, const struct sk_key *k, stru
 	if (s->heard && s->value != v)
 		return sk_fail(err, SK_EPROTO, "%s was %u and is now %u (RFC 7143, 6.2)", k->name, s->value, v);
 	if (k->id == SK_KEY_TPGT && n->expect_tpgt != SK_TPGT_NONE && (uint32_t)n->expect_tpgt != v)
-		return sk_fail(err, SK_EPROTO, "%s=%u where %d was expected (RFC 7143, 13.9)", k->name, v, n->expect_tpgt);
+		return sk_fail(err, SK_EPROTO, "%s=%u where %d was expected (RFC 7143, 13.9)", k->name, v,
+			       n->expect_tpgt);
 	s->value = v;
 	s->heard = true;
 	return 0;
@@ -224,8 +228,8 @@ static int hear_obsolete(struct sk_negotiate *n, const struct sk_key *k, struct 
 	return 0;
 }
 
-int sk_negotiate_hear(struct sk_negotiate *n, unsigned stage, const struct sk_text_pair *pair, struct sk_buf *answers,
-		      struct sk_err *err)
+int sk_negotiate_hear(struct sk_negotiate *n, unsigned stage, const struct sk_text_pair *pair,
+		      struct sk_buf *answers, struct sk_err *err)
 {
 	const struct sk_key *k = sk_key_find_span(pair->key);
 
@@ -240,7 +244,8 @@ int sk_negotiate_hear(struct sk_negotiate *n, unsigned stage, const struct sk_te
 	if (!(k->from & SK_FROM_T))
 		return sk_fail(err, SK_EPROTO, "%s is not a target's to send (RFC 7143, %s)", k->name, k->rfc);
 	if (!(k->stages & stage))
-		return sk_fail(err, SK_EPROTO, "%s in the wrong stage of the login (RFC 7143, %s)", k->name, k->rfc);
+		return sk_fail(err, SK_EPROTO, "%s in the wrong stage of the login (RFC 7143, %s)", k->name,
+			       k->rfc);
 	if (is_refusal(pair->value))
 		return hear_refusal(n, k, pair->value, err);
 	switch (k->rule) {

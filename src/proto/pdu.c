@@ -4,7 +4,7 @@
 #include "base/mem.h"
 
 #define FLAG_FINAL 0x80 /* T of login PDUs */
-#define FLAG_CONT 0x40
+#define FLAG_CONT  0x40
 
 void sk_pdu_free(struct sk_pdu *pdu)
 {
@@ -115,7 +115,8 @@ static int check_cont(const struct head *h, const char *rfc, struct sk_err *err)
 {
 	if ((h->flags & FLAG_FINAL) && (h->flags & FLAG_CONT))
 		return sk_fail(err, SK_EPROTO, "%s with both %s and C set (RFC 7143, %s)", sk_op_name(h->op),
-			       sk_bhs_op(&h->op) == SK_OP_TEXT_RSP || sk_bhs_op(&h->op) == SK_OP_TEXT_REQ ? "F" : "T",
+			       sk_bhs_op(&h->op) == SK_OP_TEXT_RSP || sk_bhs_op(&h->op) == SK_OP_TEXT_REQ ? "F"
+													  : "T",
 			       rfc);
 	return 0;
 }
@@ -222,7 +223,8 @@ void sk_text_req_put(uint8_t bhs[SK_BHS_LEN], const struct sk_text_req *r)
 {
 	struct sk_wr out = writer(bhs);
 
-	sk_put_be(&out, SK_OP_TEXT_REQ | (r->immediate ? SK_OP_IMMEDIATE : 0), 1); /* Text Request, RFC 7143, 11.10 */
+	sk_put_be(&out, SK_OP_TEXT_REQ | (r->immediate ? SK_OP_IMMEDIATE : 0),
+		  1); /* Text Request, RFC 7143, 11.10 */
 	sk_put_be(&out, flags_of(r->final, r->cont), 1);
 	sk_put_be(&out, 0, 6);
 	sk_put_be(&out, r->lun, 8);

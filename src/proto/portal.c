@@ -214,7 +214,8 @@ int sk_portal_parse(struct sk_span text, uint16_t default_port, struct sk_portal
 		return sk_fail(err, SK_EINVAL, "portal \"%s\": not a host name or address", shown(text).s);
 	if (parts.port.p) {
 		if (!sk_num_u64((const char *)parts.port.p, parts.port.n, 1, 65535, &v))
-			return sk_fail(err, SK_EINVAL, "portal \"%s\": the port is not within 1..65535", shown(text).s);
+			return sk_fail(err, SK_EINVAL, "portal \"%s\": the port is not within 1..65535",
+				       shown(text).s);
 		p.port = (uint16_t)v;
 	}
 	if (parts.tag.p) {

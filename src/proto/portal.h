@@ -12,12 +12,12 @@
 #include "base/span.h"
 
 #define SK_PORTAL_PORT 3260
-#define SK_TPGT_NONE (-1)
+#define SK_TPGT_NONE   (-1)
 
 struct sk_portal {
-	char host[256];	/* IPv4, IPv6 without brackets (a zone after '%' allowed), or DNS name; as given */
+	char host[256]; /* IPv4, IPv6 without brackets (a zone after '%' allowed), or DNS name; as given */
 	uint16_t port;
-	int32_t tpgt;	/* 0..65535, or SK_TPGT_NONE */
+	int32_t tpgt; /* 0..65535, or SK_TPGT_NONE */
 };
 
 /**
@@ -34,7 +34,7 @@ bool sk_portal_host_ok(struct sk_span host);
 /** What a host text is. An address keeps its spelling; two spellings of one address are equal. */
 struct sk_host {
 	enum sk_host_kind { SK_HOST_NAME, SK_HOST_V4, SK_HOST_V6 } kind;
-	bool any, loopback, link_local;	/* 0.0.0.0 or ::, 127/8 or ::1, 169.254/16 or fe80::/10 */
+	bool any, loopback, link_local; /* 0.0.0.0 or ::, 127/8 or ::1, 169.254/16 or fe80::/10 */
 	uint8_t addr[16];		/* 4 or 16 bytes, network order; names: zero */
 	char zone[32];			/* after '%', "" if none */
 };
@@ -46,7 +46,8 @@ bool sk_host_parse(struct sk_span host, struct sk_host *ret);
 bool sk_portal_host_eq(const char *a, const char *b);
 
 /** sk_portal_set_zone - a link-local IPv6 address learned from the network belongs to @netdev, whatever zone its
- * sender wrote; other hosts are left alone. @netdev "" or NULL drops the zone. False if it does not fit (unchanged). */
+ * sender wrote; other hosts are left alone. @netdev "" or NULL drops the zone. False if it does not fit
+ * (unchanged). */
 bool sk_portal_set_zone(struct sk_portal *p, const char *netdev);
 
 /** sk_portal_print - "host:port,tag"; the incumbent's rule: a host without a '.' is put in brackets

@@ -6,10 +6,10 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-#define TEXT_ITT 1U
+#define TEXT_ITT   1U
 #define LOGOUT_ITT 2U
-#define IDLE_MAX 32 /* responses without text in a row */
-#define PINGS_MAX 65536
+#define IDLE_MAX   32 /* responses without text in a row */
+#define PINGS_MAX  65536
 
 enum phase { PHASE_ASK, PHASE_LISTEN, PHASE_LOGOUT, PHASE_OVER };
 
@@ -19,10 +19,10 @@ struct sk_sendtargets {
 	enum sk_login_want want;
 	enum phase phase;
 	uint32_t cmd_sn, exp_stat_sn;
-	uint32_t ttt;		/* of the next Text Request */
+	uint32_t ttt; /* of the next Text Request */
 	unsigned idle, pings;
-	bool ping_due, next_due;	/* to be sent: a NOP-Out; the request of the phase */
-	struct sk_pdu ping;	/* the NOP-In to answer */
+	bool ping_due, next_due; /* to be sent: a NOP-Out; the request of the phase */
+	struct sk_pdu ping;	 /* the NOP-In to answer */
 	struct sk_err error;
 };
 
@@ -80,8 +80,12 @@ static int give_up(struct sk_sendtargets *s, const struct sk_err *why, struct sk
 /* All requests here are immediate: CmdSN is not advanced and the command window is of no concern (4.2.2.1). */
 static void make_text(struct sk_sendtargets *s, struct sk_pdu *pdu)
 {
-	struct sk_text_req r = { .immediate = true, .final = true, .itt = TEXT_ITT, .ttt = s->ttt,
-				 .cmd_sn = s->cmd_sn, .exp_stat_sn = s->exp_stat_sn };
+	struct sk_text_req r = { .immediate = true,
+				 .final = true,
+				 .itt = TEXT_ITT,
+				 .ttt = s->ttt,
+				 .cmd_sn = s->cmd_sn,
+				 .exp_stat_sn = s->exp_stat_sn };
 
 	sk_text_req_put(pdu->bhs, &r);
 	if (s->phase == PHASE_ASK)
@@ -155,14 +159,16 @@ static int hear_text(struct sk_sendtargets *s, const struct sk_pdu *pdu, struct 
 	if (sk_text_rsp_get(sk_span(pdu->bhs, SK_BHS_LEN), &r, err) < 0)
 		return -1;
 	if (s->phase != PHASE_LISTEN || s->next_due || r.itt != TEXT_ITT)
-		return sk_fail(err, SK_EPROTO, "text response (task tag 0x%08x) that answers no request (RFC 7143, 11.11)",
-			       r.itt);
+		return sk_fail(err, SK_EPROTO,
+			       "text response (task tag 0x%08x) that answers no request (RFC 7143, 11.11)", r.itt);
 	s->exp_stat_sn = r.stat_sn + 1;
 	if (!r.final && r.ttt == SK_TAG_NONE)
-		return sk_fail(err, SK_EPROTO, "text response to be continued without a tag to do it (RFC 7143, 11.11.4)");
+		return sk_fail(err, SK_EPROTO,
+			       "text response to be continued without a tag to do it (RFC 7143, 11.11.4)");
 	s->idle = pdu->data.n ? 0 : s->idle + 1;
 	if (s->idle > IDLE_MAX)
-		return sk_fail(err, SK_EPROTO, "the SendTargets answer does not end: %d responses without text", IDLE_MAX);
+		return sk_fail(err, SK_EPROTO, "the SendTargets answer does not end: %d responses without text",
+			       IDLE_MAX);
 	if (sk_targets_feed(&s->targets, sk_buf_span(&pdu->data), err) < 0)
 		return -1;
 	s->ttt = r.ttt;
@@ -225,7 +231,7 @@ static const struct {
 	uint8_t op;
 	int (*hear)(struct sk_sendtargets *s, const struct sk_pdu *pdu, struct sk_err *err);
 } hears[] = {
-	{ SK_OP_TEXT_RSP, hear_text },	 { SK_OP_NOP_IN, hear_nop },	 { SK_OP_ASYNC, hear_async },
+	{ SK_OP_TEXT_RSP, hear_text },	   { SK_OP_NOP_IN, hear_nop },	  { SK_OP_ASYNC, hear_async },
 	{ SK_OP_LOGOUT_RSP, hear_logout }, { SK_OP_REJECT, hear_reject },
 };
 

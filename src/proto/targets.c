@@ -6,7 +6,8 @@
 #include "base/num.h"
 #include "proto/text.h"
 
-void sk_targets_init(struct sk_targets *t, const struct sk_portal *self, const struct sk_targets_events *ev, void *ctx)
+void sk_targets_init(struct sk_targets *t, const struct sk_portal *self, const struct sk_targets_events *ev,
+		     void *ctx)
 {
 	memset(t, 0, sizeof(*t));
 	t->ev = ev;

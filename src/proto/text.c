@@ -60,7 +60,8 @@ static int add_pair(struct sk_text *t, struct sk_span line, struct sk_err *err)
 	pair.key = sk_span(line.p, (size_t)(eq - line.p));
 	pair.value = sk_span(eq + 1, line.n - pair.key.n - 1);
 	if (!key_ok(pair.key))
-		return sk_fail(err, SK_EPROTO, "text with \"%s\" for a key (RFC 7143, 6.1)", sk_text_quote(pair.key).s);
+		return sk_fail(err, SK_EPROTO, "text with \"%s\" for a key (RFC 7143, 6.1)",
+			       sk_text_quote(pair.key).s);
 	if (find(t, pair.key))
 		return sk_fail(err, SK_EPROTO, "key %s comes twice (RFC 7143, 6.2)", sk_text_quote(pair.key).s);
 	if (t->n == SK_TEXT_KEYS)

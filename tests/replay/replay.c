@@ -20,10 +20,10 @@ static const char *const mode_names[] = { "whole", "byte by byte", "cut", "ended
 
 /* One PDU of the conversation: its bytes on the wire and where it stands. */
 struct step {
-	char dir;	/* '>' '<' '!' '=' */
+	char dir; /* '>' '<' '!' '=' */
 	unsigned line;
 	struct sk_pdu pdu;
-	char words[512];	/* '!' and '=': the rest of the line */
+	char words[512]; /* '!' and '=': the rest of the line */
 };
 
 struct talk {
@@ -60,24 +60,73 @@ static const struct kind {
 	uint8_t op;
 	struct field field[10];
 } kinds[] = {
-	{ '>', "login", 0x43, { { "vmax", 2, 1 }, { "vmin", 3, 1 }, { "isid", 8, 6 }, { "tsih", 14, 2 },
-				{ "itt", 16, 4 }, { "cid", 20, 2 }, { "cmdsn", 24, 4 }, { "expstatsn", 28, 4 } } },
-	{ '<', "login", 0x23, { { "vmax", 2, 1 }, { "vact", 3, 1 }, { "isid", 8, 6 }, { "tsih", 14, 2 },
-				{ "itt", 16, 4 }, { "statsn", 24, 4 }, { "expcmdsn", 28, 4 }, { "maxcmdsn", 32, 4 },
-				{ "status", 36, 2 } } },
-	{ '>', "text", 0x44, { { "lun", 8, 8 }, { "itt", 16, 4 }, { "ttt", 20, 4 }, { "cmdsn", 24, 4 },
-			       { "expstatsn", 28, 4 } } },
-	{ '<', "text", 0x24, { { "lun", 8, 8 }, { "itt", 16, 4 }, { "ttt", 20, 4 }, { "statsn", 24, 4 },
-			       { "expcmdsn", 28, 4 }, { "maxcmdsn", 32, 4 } } },
+	{ '>',
+	  "login",
+	  0x43,
+	  { { "vmax", 2, 1 },
+	    { "vmin", 3, 1 },
+	    { "isid", 8, 6 },
+	    { "tsih", 14, 2 },
+	    { "itt", 16, 4 },
+	    { "cid", 20, 2 },
+	    { "cmdsn", 24, 4 },
+	    { "expstatsn", 28, 4 } } },
+	{ '<',
+	  "login",
+	  0x23,
+	  { { "vmax", 2, 1 },
+	    { "vact", 3, 1 },
+	    { "isid", 8, 6 },
+	    { "tsih", 14, 2 },
+	    { "itt", 16, 4 },
+	    { "statsn", 24, 4 },
+	    { "expcmdsn", 28, 4 },
+	    { "maxcmdsn", 32, 4 },
+	    { "status", 36, 2 } } },
+	{ '>',
+	  "text",
+	  0x44,
+	  { { "lun", 8, 8 }, { "itt", 16, 4 }, { "ttt", 20, 4 }, { "cmdsn", 24, 4 }, { "expstatsn", 28, 4 } } },
+	{ '<',
+	  "text",
+	  0x24,
+	  { { "lun", 8, 8 },
+	    { "itt", 16, 4 },
+	    { "ttt", 20, 4 },
+	    { "statsn", 24, 4 },
+	    { "expcmdsn", 28, 4 },
+	    { "maxcmdsn", 32, 4 } } },
 	{ '>', "logout", 0x46, { { "itt", 16, 4 }, { "cid", 20, 2 }, { "cmdsn", 24, 4 }, { "expstatsn", 28, 4 } } },
-	{ '<', "logout", 0x26, { { "response", 2, 1 }, { "itt", 16, 4 }, { "statsn", 24, 4 }, { "expcmdsn", 28, 4 },
-				 { "maxcmdsn", 32, 4 } } },
-	{ '>', "nop", 0x40, { { "lun", 8, 8 }, { "itt", 16, 4 }, { "ttt", 20, 4 }, { "cmdsn", 24, 4 },
-			      { "expstatsn", 28, 4 } } },
-	{ '<', "nop", 0x20, { { "lun", 8, 8 }, { "itt", 16, 4 }, { "ttt", 20, 4 }, { "statsn", 24, 4 },
-			      { "expcmdsn", 28, 4 }, { "maxcmdsn", 32, 4 } } },
-	{ '<', "async", 0x32, { { "itt", 16, 4 }, { "statsn", 24, 4 }, { "event", 36, 1 }, { "param1", 38, 2 },
-				{ "param2", 40, 2 }, { "param3", 42, 2 } } },
+	{ '<',
+	  "logout",
+	  0x26,
+	  { { "response", 2, 1 },
+	    { "itt", 16, 4 },
+	    { "statsn", 24, 4 },
+	    { "expcmdsn", 28, 4 },
+	    { "maxcmdsn", 32, 4 } } },
+	{ '>',
+	  "nop",
+	  0x40,
+	  { { "lun", 8, 8 }, { "itt", 16, 4 }, { "ttt", 20, 4 }, { "cmdsn", 24, 4 }, { "expstatsn", 28, 4 } } },
+	{ '<',
+	  "nop",
+	  0x20,
+	  { { "lun", 8, 8 },
+	    { "itt", 16, 4 },
+	    { "ttt", 20, 4 },
+	    { "statsn", 24, 4 },
+	    { "expcmdsn", 28, 4 },
+	    { "maxcmdsn", 32, 4 } } },
+	{ '<',
+	  "async",
+	  0x32,
+	  { { "itt", 16, 4 },
+	    { "statsn", 24, 4 },
+	    { "event", 36, 1 },
+	    { "param1", 38, 2 },
+	    { "param2", 40, 2 },
+	    { "param3", 42, 2 } } },
 	{ '<', "reject", 0x3f, { { "reason", 2, 1 }, { "itt", 16, 4 }, { "statsn", 24, 4 } } },
 };
 
@@ -87,7 +136,8 @@ static uint64_t number(const char *s, unsigned line)
 
 	if (strcmp(s, "-") == 0)
 		return SK_TAG_NONE;
-	if (strncmp(s, "0x", 2) == 0 ? sk_num_hex(s + 2, strlen(s + 2), &v) : sk_num_u64(s, strlen(s), 0, UINT64_MAX, &v))
+	if (strncmp(s, "0x", 2) == 0 ? sk_num_hex(s + 2, strlen(s + 2), &v)
+				     : sk_num_u64(s, strlen(s), 0, UINT64_MAX, &v))
 		return v;
 	die(line, "\"%s\" is not a number", s);
 }
@@ -208,9 +258,11 @@ static void set_cfg(struct sk_login_cfg *c, const char *name, char *v, unsigned 
 		const char *name;
 		uint32_t *to;
 	} nums[] = {
-		{ "max_recv_dsl", &c->max_recv_dsl }, { "max_xmit_dsl", &c->max_xmit_dsl }, { "max_burst", &c->max_burst },
-		{ "first_burst", &c->first_burst },   { "max_r2t", &c->max_outstanding_r2t }, { "time2wait", &c->time2wait },
-		{ "time2retain", &c->time2retain },   { "cmdsn", &c->cmd_sn },		      { "max_text", &c->max_text },
+		{ "max_recv_dsl", &c->max_recv_dsl },	{ "max_xmit_dsl", &c->max_xmit_dsl },
+		{ "max_burst", &c->max_burst },		{ "first_burst", &c->first_burst },
+		{ "max_r2t", &c->max_outstanding_r2t }, { "time2wait", &c->time2wait },
+		{ "time2retain", &c->time2retain },	{ "cmdsn", &c->cmd_sn },
+		{ "max_text", &c->max_text },
 	};
 	const struct {
 		const char *name;
@@ -348,13 +400,13 @@ static void forget_file(void)
 
 struct play {
 	enum mode mode;
-	size_t cut;		/* CUT: each run of target bytes is cut there; END: the stream ends there */
-	size_t heard;		/* bytes of the target so far */
-	size_t longest;		/* run of target bytes seen */
+	size_t cut;	/* CUT: each run of target bytes is cut there; END: the stream ends there */
+	size_t heard;	/* bytes of the target so far */
+	size_t longest; /* run of target bytes seen */
 	struct sk_framer framer;
 	struct sk_login *login;
 	struct sk_sendtargets *st;
-	struct sk_buf told;	/* portals and bad entries, one a line */
+	struct sk_buf told; /* portals and bad entries, one a line */
 	struct sk_err err;
 	uint8_t seed;
 };
@@ -561,8 +613,8 @@ static void expect_redirect(struct play *p, const char *words, unsigned line)
 
 	if (want(p) != SK_WANT_REDIRECT || !to)
 		die(line, "%s: no redirect: %s", mode_names[p->mode], p->err.msg);
-	snprintf(got, sizeof(got), "%s %s %u %d", permanent ? "permanent" : "temporary", to->host, (unsigned)to->port,
-		 (int)to->tpgt);
+	snprintf(got, sizeof(got), "%s %s %u %d", permanent ? "permanent" : "temporary", to->host,
+		 (unsigned)to->port, (int)to->tpgt);
 	if (strcmp(got, words) != 0)
 		die(line, "redirected %s", got);
 }
@@ -616,7 +668,7 @@ static void run(struct play *p)
 }
 
 struct lengths {
-	size_t total, longest;	/* bytes of the target; of its longest run */
+	size_t total, longest; /* bytes of the target; of its longest run */
 };
 
 static struct lengths play(enum mode mode, size_t cut)
@@ -643,7 +695,8 @@ static void play_file(const char *path)
 	read_file(path);
 	n = play(WHOLE, 0);
 	play(BYTES, 0);
-	for (size_t cut = 1; cut < n.longest; cut += n.longest / 2000 + 1) /* long ones: not each byte, but each region */
+	for (size_t cut = 1; cut < n.longest;
+	     cut += n.longest / 2000 + 1) /* long ones: not each byte, but each region */
 		play(CUT, cut);
 	for (size_t cut = 0; cut < n.total; cut += n.total / 2000 + 1)
 		play(END, cut);

@@ -35,7 +35,8 @@ static void responses_are_those_of_the_vectors(void **st)
 		assert_int_equal(n, sk_chap_digest_len(cases[i].alg));
 		assert_true(sk_chap_alg_usable(cases[i].alg));
 		assert_int_equal(sk_chap_response(cases[i].alg, 1, sk_span_str("secretsecret1"),
-						  sk_span(challenge, sizeof(challenge)), out, NULL), 0);
+						  sk_span(challenge, sizeof(challenge)), out, NULL),
+				 0);
 		assert_memory_equal(out, expect, n);
 	}
 }
@@ -51,7 +52,8 @@ static void challenges_are_bounded(void **st)
 	out[0] = 0x5a;
 	assert_int_equal(sk_chap_response(SK_CHAP_MD5, 1, sk_span_str("s"), sk_span(big, 1025), out, &err), -1);
 	assert_int_equal(sk_chap_response(SK_CHAP_MD5, 1, sk_span_str("s"), sk_span(big, 0), out, &err), -1);
-	assert_int_equal(sk_chap_response((enum sk_chap_alg)9, 1, sk_span_str("s"), sk_span(big, 1), out, &err), -1);
+	assert_int_equal(sk_chap_response((enum sk_chap_alg)9, 1, sk_span_str("s"), sk_span(big, 1), out, &err),
+			 -1);
 	assert_int_equal(out[0], 0x5a);
 	assert_false(sk_chap_alg_usable((enum sk_chap_alg)4));
 	assert_int_equal(sk_chap_digest_len((enum sk_chap_alg)4), 0);

@@ -36,8 +36,10 @@ static void accepted(const char *text, const char *normal)
 static void the_rfc_s_examples_are_names(void **st)
 {
 	(void)st;
-	accepted("iqn.2001-04.com.example:storage:diskarrays-sn-a8675309", "iqn.2001-04.com.example:storage:diskarrays-sn-a8675309");
-	accepted("iqn.2001-04.com.example:storage.tape1.sys1.xyz", "iqn.2001-04.com.example:storage.tape1.sys1.xyz");
+	accepted("iqn.2001-04.com.example:storage:diskarrays-sn-a8675309",
+		 "iqn.2001-04.com.example:storage:diskarrays-sn-a8675309");
+	accepted("iqn.2001-04.com.example:storage.tape1.sys1.xyz",
+		 "iqn.2001-04.com.example:storage.tape1.sys1.xyz");
 	accepted("iqn.2001-04.com.example", "iqn.2001-04.com.example");
 	accepted("eui.02004567A425678D", "eui.02004567a425678d");
 	accepted("naa.52004567BA64678D", "naa.52004567ba64678d");
@@ -113,14 +115,14 @@ static void utf8_passes_if_it_is_harmless(void **st)
 	accepted("iqn.2026-01.org.example:gr\xc3\xbc\xc3\x9f", "iqn.2026-01.org.example:gr\xc3\xbc\xc3\x9f");
 	accepted("iqn.2026-01.org.example:\xe6\xbc\xa2", "iqn.2026-01.org.example:\xe6\xbc\xa2");
 	REFUSED("iqn.2026-01.org.example:\xff", "invalid UTF-8");
-	REFUSED("iqn.2026-01.org.example:\xc0\xaf", "invalid UTF-8");	     /* '/' overlong */
-	REFUSED("iqn.2026-01.org.example:\xe6\xbc", "invalid UTF-8");	     /* cut */
-	REFUSED("iqn.2026-01.org.example:\xed\xa0\x80", "invalid UTF-8");    /* surrogate */
+	REFUSED("iqn.2026-01.org.example:\xc0\xaf", "invalid UTF-8");	      /* '/' overlong */
+	REFUSED("iqn.2026-01.org.example:\xe6\xbc", "invalid UTF-8");	      /* cut */
+	REFUSED("iqn.2026-01.org.example:\xed\xa0\x80", "invalid UTF-8");     /* surrogate */
 	REFUSED("iqn.2026-01.org.example:\xf4\x90\x80\x80", "invalid UTF-8"); /* beyond U+10FFFF */
-	REFUSED("iqn.2026-01.org.example:\xef\xbc\x8f", "not allowed");	     /* full-width '/' */
-	REFUSED("iqn.2026-01.org.example:\xe2\x80\xae", "not allowed");	     /* right-to-left override */
-	REFUSED("iqn.2026-01.org.example:\xc2\xa0", "not allowed");	     /* no-break space */
-	REFUSED("iqn.2026-01.org.example:\xee\x80\x80", "not allowed");	     /* private use */
+	REFUSED("iqn.2026-01.org.example:\xef\xbc\x8f", "not allowed");	      /* full-width '/' */
+	REFUSED("iqn.2026-01.org.example:\xe2\x80\xae", "not allowed");	      /* right-to-left override */
+	REFUSED("iqn.2026-01.org.example:\xc2\xa0", "not allowed");	      /* no-break space */
+	REFUSED("iqn.2026-01.org.example:\xee\x80\x80", "not allowed");	      /* private use */
 }
 
 int main(void)

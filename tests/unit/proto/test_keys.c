@@ -24,7 +24,8 @@ static void every_row_is_whole(void **st)
 		assert_true(k->from && k->stages);
 		assert_non_null(k->rfc);
 		if (k->type == SK_KEY_NUM)
-			assert_int_equal(sk_key_check(k, k->rule == SK_RULE_DECLARE && !k->def ? k->min : k->def, NULL), 0);
+			assert_int_equal(
+				sk_key_check(k, k->rule == SK_RULE_DECLARE && !k->def ? k->min : k->def, NULL), 0);
 		if (k->type == SK_KEY_LIST)
 			for (uint32_t w = 0; w <= k->max; w++)
 				assert_non_null(k->words[w]);
@@ -73,20 +74,29 @@ static void the_rules_are_those_of_the_rfc(void **st)
 		uint64_t ours, theirs;
 		uint32_t result;
 	} cases[] = {
-		{ "MaxBurstLength", 1000, 2000, 1000 },	 { "MaxBurstLength", 2000, 1000, 1000 },
-		{ "DefaultTime2Wait", 2, 5, 5 },	 { "DefaultTime2Wait", 5, 0, 5 },
-		{ "DefaultTime2Retain", 20, 5, 5 },	 { "ErrorRecoveryLevel", 0, 2, 0 },
-		{ "InitialR2T", 0, 0, 0 },		 { "InitialR2T", 0, 1, 1 },
-		{ "InitialR2T", 1, 0, 1 },		 { "ImmediateData", 1, 1, 1 },
-		{ "ImmediateData", 1, 0, 0 },		 { "ImmediateData", 0, 1, 0 },
-		{ "MaxRecvDataSegmentLength", 9, 512, 512 }, { "HeaderDigest", 3, 1, 1 },
-		{ "HeaderDigest", 3, 0, 0 },		 { "HeaderDigest", 1, 0, 0 },
+		{ "MaxBurstLength", 1000, 2000, 1000 },
+		{ "MaxBurstLength", 2000, 1000, 1000 },
+		{ "DefaultTime2Wait", 2, 5, 5 },
+		{ "DefaultTime2Wait", 5, 0, 5 },
+		{ "DefaultTime2Retain", 20, 5, 5 },
+		{ "ErrorRecoveryLevel", 0, 2, 0 },
+		{ "InitialR2T", 0, 0, 0 },
+		{ "InitialR2T", 0, 1, 1 },
+		{ "InitialR2T", 1, 0, 1 },
+		{ "ImmediateData", 1, 1, 1 },
+		{ "ImmediateData", 1, 0, 0 },
+		{ "ImmediateData", 0, 1, 0 },
+		{ "MaxRecvDataSegmentLength", 9, 512, 512 },
+		{ "HeaderDigest", 3, 1, 1 },
+		{ "HeaderDigest", 3, 0, 0 },
+		{ "HeaderDigest", 1, 0, 0 },
 	};
 	uint32_t v = 7;
 
 	(void)st;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(sk_key_settle(sk_key_find(cases[i].key), cases[i].ours, cases[i].theirs, &v, NULL), 0);
+		assert_int_equal(sk_key_settle(sk_key_find(cases[i].key), cases[i].ours, cases[i].theirs, &v, NULL),
+				 0);
 		assert_int_equal(v, cases[i].result);
 	}
 	v = 7;
@@ -114,8 +124,11 @@ static void values_are_read_by_type(void **st)
 
 static struct sk_login_cfg sound_cfg(void)
 {
-	return (struct sk_login_cfg){ .expect_tpgt = SK_TPGT_NONE, .max_recv_dsl = 8192, .max_burst = 262144,
-				      .first_burst = 65536, .max_outstanding_r2t = 1 };
+	return (struct sk_login_cfg){ .expect_tpgt = SK_TPGT_NONE,
+				      .max_recv_dsl = 8192,
+				      .max_burst = 262144,
+				      .first_burst = 65536,
+				      .max_outstanding_r2t = 1 };
 }
 
 static void an_offer_of_ours_out_of_range_is_our_error(void **st)
@@ -150,8 +163,10 @@ static void an_offer_of_ours_out_of_range_is_our_error(void **st)
 /* Each key from a target, in each stage, with a value of its own and with nonsense: never a value out of range. */
 static void every_key_in_every_stage_keeps_to_its_range(void **st)
 {
-	static const char *const values[] = { "0", "1", "Yes", "No", "None", "CRC32C", "65536", "4294967296", "Reject", "",
-					      "Irrelevant", "NotUnderstood", "RFC3720", "-1" };
+	static const char *const values[] = { "0",	 "1",	   "Yes",	 "No",
+					      "None",	 "CRC32C", "65536",	 "4294967296",
+					      "Reject",	 "",	   "Irrelevant", "NotUnderstood",
+					      "RFC3720", "-1" };
 	struct sk_login_cfg cfg = sound_cfg();
 
 	(void)st;

@@ -23,9 +23,14 @@ static struct sk_rng rng = { fill, NULL };
 
 static struct sk_login_cfg cfg_of(bool chap, bool mutual)
 {
-	struct sk_login_cfg c = { .initiator = { "iqn.2026-01.org.example:i" }, .target = { "iqn.2026-01.org.example:t" },
-				  .expect_tpgt = SK_TPGT_NONE, .cmd_sn = 1, .max_recv_dsl = 8192, .max_burst = 262144,
-				  .first_burst = 65536, .max_outstanding_r2t = 1 };
+	struct sk_login_cfg c = { .initiator = { "iqn.2026-01.org.example:i" },
+				  .target = { "iqn.2026-01.org.example:t" },
+				  .expect_tpgt = SK_TPGT_NONE,
+				  .cmd_sn = 1,
+				  .max_recv_dsl = 8192,
+				  .max_burst = 262144,
+				  .first_burst = 65536,
+				  .max_outstanding_r2t = 1 };
 
 	if (chap)
 		snprintf(c.chap.password, sizeof(c.chap.password), "secretsecret1");
@@ -42,9 +47,17 @@ static struct sk_pdu answer(const struct sk_pdu *req, uint8_t flags, uint16_t st
 	struct sk_pdu pdu = { 0 };
 
 	assert_int_equal(sk_login_req_get(sk_span(req->bhs, SK_BHS_LEN), &q, NULL), 0);
-	r = (struct sk_login_rsp){ .transit = flags & 0x80, .cont = flags & 0x40, .csg = q.csg, .nsg = q.nsg,
-				   .isid = q.isid, .tsih = 1, .itt = q.itt, .stat_sn = q.exp_stat_sn, .exp_cmd_sn = 1,
-				   .max_cmd_sn = 1, .status = status };
+	r = (struct sk_login_rsp){ .transit = flags & 0x80,
+				   .cont = flags & 0x40,
+				   .csg = q.csg,
+				   .nsg = q.nsg,
+				   .isid = q.isid,
+				   .tsih = 1,
+				   .itt = q.itt,
+				   .stat_sn = q.exp_stat_sn,
+				   .exp_cmd_sn = 1,
+				   .max_cmd_sn = 1,
+				   .status = status };
 	sk_login_rsp_put(pdu.bhs, &r);
 	sk_buf_add(&pdu.data, text, n);
 	return pdu;
@@ -53,8 +66,22 @@ static struct sk_pdu answer(const struct sk_pdu *req, uint8_t flags, uint16_t st
 #define TEXT(s) s, sizeof(s) - 1
 
 /* The points of a login at which events are tried. */
-enum point { P_NEW, P_METHOD_SENT, P_ALGS, P_ALGS_SENT, P_PROOF, P_PROOF_SENT, P_OFFER, P_OFFER_SENT, P_END, P_END_SENT,
-	     P_DONE, P_REDIRECT, P_GIVE_UP, P_COUNT };
+enum point {
+	P_NEW,
+	P_METHOD_SENT,
+	P_ALGS,
+	P_ALGS_SENT,
+	P_PROOF,
+	P_PROOF_SENT,
+	P_OFFER,
+	P_OFFER_SENT,
+	P_END,
+	P_END_SENT,
+	P_DONE,
+	P_REDIRECT,
+	P_GIVE_UP,
+	P_COUNT
+};
 
 static struct sk_login *at(enum point to, struct sk_pdu *req)
 {
@@ -96,8 +123,11 @@ static struct sk_login *at(enum point to, struct sk_pdu *req)
 
 static enum sk_login_want want_at(enum point p)
 {
-	return p == P_DONE ? SK_WANT_DONE : p == P_REDIRECT ? SK_WANT_REDIRECT : p == P_GIVE_UP ? SK_WANT_GIVE_UP
-	       : p % 2	   ? SK_WANT_RECV : SK_WANT_SEND;
+	return p == P_DONE	 ? SK_WANT_DONE
+	       : p == P_REDIRECT ? SK_WANT_REDIRECT
+	       : p == P_GIVE_UP	 ? SK_WANT_GIVE_UP
+	       : p % 2		 ? SK_WANT_RECV
+				 : SK_WANT_SEND;
 }
 
 static void taking_works_where_it_is_wanted_and_changes_nothing_elsewhere(void **st)
@@ -124,7 +154,8 @@ static void taking_works_where_it_is_wanted_and_changes_nothing_elsewhere(void *
 	}
 }
 
-/* All 64 opcodes at all points: only a Login Response to a request is heard; a login that is over stays as it was. */
+/* All 64 opcodes at all points: only a Login Response to a request is heard; a login that is over stays as it was.
+ */
 static void every_pdu_at_every_point_has_an_answer(void **st)
 {
 	(void)st;
@@ -132,7 +163,8 @@ static void every_pdu_at_every_point_has_an_answer(void **st)
 		for (unsigned op = 0; op < 64; op++) {
 			struct sk_pdu req = { 0 };
 			struct sk_login *l = at(p, &req);
-			struct sk_pdu pdu = want_at(p) == SK_WANT_RECV ? answer(&req, 0, 0x0203, "", 0) : (struct sk_pdu){ 0 };
+			struct sk_pdu pdu =
+				want_at(p) == SK_WANT_RECV ? answer(&req, 0, 0x0203, "", 0) : (struct sk_pdu){ 0 };
 			struct sk_err err = { 0 };
 			bool over = p >= P_DONE;
 
@@ -143,10 +175,12 @@ static void every_pdu_at_every_point_has_an_answer(void **st)
 				assert_int_equal(sk_login_want(l), want_at(p));
 			} else {
 				assert_int_equal(sk_login_want(l), SK_WANT_GIVE_UP);
-				assert_int_equal(err.code, want_at(p) == SK_WANT_RECV && op == SK_OP_LOGIN_RSP ? SK_ELOGIN
-														 : SK_EPROTO);
+				assert_int_equal(err.code, want_at(p) == SK_WANT_RECV && op == SK_OP_LOGIN_RSP
+								   ? SK_ELOGIN
+								   : SK_EPROTO);
 				assert_string_equal(sk_login_error(l)->msg, err.msg);
 			}
+			sk_pdu_free(&pdu);
 			sk_pdu_free(&req);
 			sk_login_free(l);
 		}
@@ -174,7 +208,9 @@ static void every_header_in_answer_to_every_request_is_judged(void **st)
 					assert_int_equal(rc, -1);
 				if ((b1 & 0xc0) == 0x80 && (p < P_PROOF || (b1 & 3) != (p >= P_OFFER ? 3 : 1)))
 					assert_int_equal(rc, -1);
-				assert_int_equal(sk_login_want(l) == SK_WANT_DONE, p >= P_OFFER && cls == 0 && (b1 & ~0x30u) == 0x87);
+				assert_int_equal(sk_login_want(l) == SK_WANT_DONE,
+						 p >= P_OFFER && cls == 0 && (b1 & ~0x30u) == 0x87);
+				sk_pdu_free(&pdu);
 				sk_pdu_free(&req);
 				sk_login_free(l);
 			}

@@ -11,11 +11,18 @@
 
 static void a_login_request_is_the_figure_of_the_rfc(void **st)
 {
-	const struct sk_login_req r = { .transit = true, .csg = 1, .nsg = 3, .isid = { { 0, 2, 0x3d, 0, 0, 1 } },
-					.tsih = 0x1234, .itt = 0x01020304, .cid = 5, .cmd_sn = 0x0a0b0c0d,
+	const struct sk_login_req r = { .transit = true,
+					.csg = 1,
+					.nsg = 3,
+					.isid = { { 0, 2, 0x3d, 0, 0, 1 } },
+					.tsih = 0x1234,
+					.itt = 0x01020304,
+					.cid = 5,
+					.cmd_sn = 0x0a0b0c0d,
 					.exp_stat_sn = 0x11121314 };
-	static const uint8_t expect[SK_BHS_LEN] = { 0x43, 0x87, 0, 0, 0, 0, 0, 0, 0, 2, 0x3d, 0, 0, 1, 0x12, 0x34,
-						    1, 2, 3, 4, 0, 5, 0, 0, 0x0a, 0x0b, 0x0c, 0x0d, 0x11, 0x12, 0x13, 0x14 };
+	static const uint8_t expect[SK_BHS_LEN] = { 0x43, 0x87, 0,    0,    0,	  0,	0,    0,    0,	  2,   0x3d,
+						    0,	  0,	1,    0x12, 0x34, 1,	2,    3,    4,	  0,   5,
+						    0,	  0,	0x0a, 0x0b, 0x0c, 0x0d, 0x11, 0x12, 0x13, 0x14 };
 	struct sk_login_req back;
 	uint8_t bhs[SK_BHS_LEN];
 
@@ -30,8 +37,9 @@ static void a_login_request_is_the_figure_of_the_rfc(void **st)
 
 static void a_login_response_is_the_figure_of_the_rfc(void **st)
 {
-	static const uint8_t bhs[SK_BHS_LEN] = { 0x23, 0x81, 2, 1, 0, 0, 1, 2, 0x40, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 9, 0, 0,
-						 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0x20, 2, 3 };
+	static const uint8_t bhs[SK_BHS_LEN] = { 0x23, 0x81, 2, 1, 0, 0, 1, 2, 0x40, 1,	   2, 3,    4,
+						 5,    6,    7, 0, 0, 0, 9, 0, 0,    0,	   0, 0xff, 0xff,
+						 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0,    0x20, 2, 3 };
 	struct sk_login_rsp r;
 
 	(void)st;
@@ -79,10 +87,16 @@ static void outputs_are_written_only_on_success(void **st)
 
 static void text_pdus_go_both_ways(void **st)
 {
-	const struct sk_text_rsp r = { .cont = true, .lun = 0x0102030405060708, .itt = 1, .ttt = 2, .stat_sn = 3,
-				       .exp_cmd_sn = 4, .max_cmd_sn = 5 };
-	const struct sk_text_req q = { .immediate = true, .final = true, .itt = 1, .ttt = SK_TAG_NONE, .cmd_sn = 6,
-				       .exp_stat_sn = 7 };
+	const struct sk_text_rsp r = { .cont = true,
+				       .lun = 0x0102030405060708,
+				       .itt = 1,
+				       .ttt = 2,
+				       .stat_sn = 3,
+				       .exp_cmd_sn = 4,
+				       .max_cmd_sn = 5 };
+	const struct sk_text_req q = {
+		.immediate = true, .final = true, .itt = 1, .ttt = SK_TAG_NONE, .cmd_sn = 6, .exp_stat_sn = 7
+	};
 	struct sk_text_rsp r2;
 	struct sk_text_req q2;
 	uint8_t bhs[SK_BHS_LEN];
@@ -91,7 +105,8 @@ static void text_pdus_go_both_ways(void **st)
 	sk_text_rsp_put(bhs, &r);
 	assert_int_equal(bhs[1], 0x40);
 	assert_int_equal(sk_text_rsp_get(sk_span(bhs, sizeof(bhs)), &r2, NULL), 0);
-	assert_true(r2.lun == r.lun && r2.ttt == 2 && r2.stat_sn == 3 && r2.max_cmd_sn == 5 && r2.cont && !r2.final);
+	assert_true(r2.lun == r.lun && r2.ttt == 2 && r2.stat_sn == 3 && r2.max_cmd_sn == 5 && r2.cont &&
+		    !r2.final);
 	sk_text_req_put(bhs, &q);
 	assert_int_equal(bhs[0], 0x44);
 	assert_int_equal(sk_text_req_get(sk_span(bhs, sizeof(bhs)), &q2, NULL), 0);

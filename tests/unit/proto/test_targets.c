@@ -36,10 +36,12 @@ static const struct sk_targets_events events = { portal, bad };
 
 static void every_cut_tells_the_same(void **st)
 {
-	static const char in[] = "TargetName=iqn.2026-01.org.example:a\0TargetAddress=[fe80::1]:3260,1\0TargetAddress=x:0\0"
-				 "TargetName=iqn.2026-01.org.example:b\0\0Odd=1\0TargetName=eui.0123456789abcdef";
-	static const char expect[] = "iqn.2026-01.org.example:a fe80::1 3260 1\niqn.2026-01.org.example:b 192.0.2.1 3260 1\n"
-				     "eui.0123456789abcdef 192.0.2.1 3260 1\n";
+	static const char in[] =
+		"TargetName=iqn.2026-01.org.example:a\0TargetAddress=[fe80::1]:3260,1\0TargetAddress=x:0\0"
+		"TargetName=iqn.2026-01.org.example:b\0\0Odd=1\0TargetName=eui.0123456789abcdef";
+	static const char expect[] =
+		"iqn.2026-01.org.example:a fe80::1 3260 1\niqn.2026-01.org.example:b 192.0.2.1 3260 1\n"
+		"eui.0123456789abcdef 192.0.2.1 3260 1\n";
 
 	(void)st;
 	for (size_t cut = 0; cut < sizeof(in); cut++) {
@@ -126,11 +128,12 @@ static void every_pdu_at_every_point_has_an_answer(void **st)
 		for (unsigned op = 0; op < 64; op++) {
 			struct told told = { 0 };
 			struct sk_sendtargets *s = at(takes, &told);
-			struct sk_pdu pdu = { .bhs = { (uint8_t)op, 0x80, [19] = (uint8_t)takes, [20] = 0xff, 0xff, 0xff, 0xff } };
+			struct sk_pdu pdu = { .bhs = { (uint8_t)op, 0x80, [19] = (uint8_t)takes, [20] = 0xff, 0xff,
+						       0xff, 0xff } };
 			struct sk_pdu out;
 			struct sk_err err = { 0 };
-			bool fine = op == SK_OP_NOP_IN || op == SK_OP_ASYNC || (op == SK_OP_TEXT_RSP && takes == 1) ||
-				    (op == SK_OP_LOGOUT_RSP && takes == 2);
+			bool fine = op == SK_OP_NOP_IN || op == SK_OP_ASYNC ||
+				    (op == SK_OP_TEXT_RSP && takes == 1) || (op == SK_OP_LOGOUT_RSP && takes == 2);
 
 			assert_int_equal(sk_sendtargets_feed(s, &pdu, &err), fine ? 0 : -1);
 			if (!fine) {

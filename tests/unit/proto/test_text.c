@@ -140,8 +140,20 @@ static void decodes(const char *in, const void *expect, size_t n)
 
 static void binary_values_are_hexadecimal_or_base64(void **st)
 {
-	static const char *const bad[] = { "", "0x", "0b", "0xg0", "12", "abc", "0bA", "0bAA=A", "0bAAAAA", "0b====", "0bA===",
-					   "0bAB==", "0bAA==AA==", "0x0001020304050607080910111213141516",
+	static const char *const bad[] = { "",
+					   "0x",
+					   "0b",
+					   "0xg0",
+					   "12",
+					   "abc",
+					   "0bA",
+					   "0bAA=A",
+					   "0bAAAAA",
+					   "0b====",
+					   "0bA===",
+					   "0bAB==",
+					   "0bAA==AA==",
+					   "0x0001020304050607080910111213141516",
 					   "0bAAAAAAAAAAAAAAAAAAAAAAAA" };
 	uint8_t out[16];
 	size_t n = 99;
