@@ -98,8 +98,7 @@ def write(d, cdb, out):
 
 def write_same(d, cdb, out):
     lba, n = _where(cdb)
-    n = n or d.blocks - lba
-    if cdb[1] & 0xE0:
+    if cdb[1] & 0xE0 or n == 0 or n > 65536:       # as VPD page 0xB0 says: WSNZ, MAXIMUM WRITE SAME LENGTH
         return INVALID_FIELD
     if d.readonly:
         return CHECK, b"", sense(7, 0x27)
@@ -136,6 +135,7 @@ def vpd(d, code):
         return _page(0x83, struct.pack("BBBB", 2, 1, 0, len(t10)) + t10 + struct.pack("BBBB", 1, 3, 0, 16) + naa)
     if code == 0xB0:        # max transfer, optimal transfer; unmap: blocks, descriptors; write same: blocks
         body = bytearray(60)
+        body[0] = 1     # WSNZ
         struct.pack_into(">HII", body, 2, 1, 65535, 128)
         if d.thin:
             struct.pack_into(">IIII", body, 16, 65536, 16, 8, 0)

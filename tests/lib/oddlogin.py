@@ -204,8 +204,7 @@ class Login:
             self.send(req, text[:limit], transit=False, cont=True)
             text = text[limit:]
             req = self.conn.receive()   # an empty Login Request asks for the rest
-            if req is None:
-                return False
+        transit = transit and bool(req.flags & 0x80)    # T only where the request at hand has it (RFC 7143, 11.13.3)
         self.send(req, text, transit)
         return transit and req.flags & 3 == 3
 

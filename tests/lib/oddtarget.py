@@ -379,9 +379,8 @@ class OddTarget:
         self.stopping = False
 
     name = property(lambda self: next(iter(self.targets)))
-    portals = property(lambda self: [_text(s) for s in self.listeners])
     portal = property(lambda self: self.portals[0])
-    port = property(lambda self: self.listeners[0].getsockname()[1])
+    port = property(lambda self: int(self.portal.rsplit(":", 1)[1]))
     attempts = property(lambda self: len(self.conns))   # connections accepted
 
     def start(self):
@@ -391,6 +390,7 @@ class OddTarget:
             t = threading.Thread(target=self._accept, args=(s,), daemon=True)
             self.threads.append(t)
             t.start()
+        self.portals = [_text(s) for s in self.listeners]
         return self
 
     def stop(self):
