@@ -282,7 +282,9 @@ static int read_cfg(struct sk_disc *d, const struct sk_disc_cfg *cfg, struct sk_
 	d->login_ms = setting(cfg->disc, "discovery.sendtargets.timeo.login_timeout", 15, 3600) * 1000;
 	d->text_ms = setting(cfg->disc, "discovery.sendtargets.timeo.active_timeout", 30, 3600) * 1000;
 	d->reopen_max = setting(cfg->disc, "discovery.sendtargets.reopen_max", 0, 1000000);
-	return sk_disc_login_cfg(cfg->disc, cfg->iface, cfg->initiator, &d->login_cfg, err);
+	if (sk_disc_login_cfg(cfg->disc, cfg->iface, cfg->initiator, &d->login_cfg, err) < 0)
+		return -1;
+	return d->login_cfg.initiator.s[0] ? 0 : sk_fail(err, SK_EINVAL, "no initiator name is known");
 }
 
 struct sk_disc *sk_disc_start(struct sk_loop *l, struct sk_rng *rng, const struct sk_disc_cfg *cfg,
