@@ -47,6 +47,7 @@ static int data_in_head(struct sk_engine *e, struct sk_err *err)
 		return sk_fail(err, SK_EPROTO, "Data-In: Buffer Offset %u where %u is due", d.offset, t->x.data_off);
 	e->rx.task = t;
 	e->rx.off = d.offset;
+	e->rx.large = d.data_len >= STAGE_LARGE;
 	e->rx.sink = d.data_len ? SINK_TASK : SINK_SKIP;
 	return 0;
 }

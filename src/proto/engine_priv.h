@@ -31,6 +31,8 @@
 
 #define STAGE_DEFAULT (256U << 10)
 #define STAGE_MIN 4096U
+#define STAGE_LARGE (32U << 10)	/* payloads from here on are received straight to their place … */
+#define STAGE_SIP 2048U		/* … with so much room for what follows them */
 
 #define OUT_SEGS 2048U		/* power of two */
 #define OUT_HEADERS 65536U	/* ring of headers, padding and digests, bytes */
@@ -70,6 +72,7 @@ struct engine_rx {
 	uint32_t crc;
 	struct sk_task *task;
 	uint32_t off;			/* SINK_TASK: where its next byte belongs */
+	bool large;			/* the last Data-In was: the next one is expected to be */
 	uint32_t direct;		/* bytes of payload offered by the last sk_engine_rx_space */
 	uint32_t offered;		/* all bytes offered */
 	uint32_t note_n;

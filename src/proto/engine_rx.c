@@ -5,7 +5,8 @@
 
 /*
  * The stage takes what one large receive brings: many PDUs, parsed where they lie, payload copied to its task while it
- * is in the cache. A payload that is not complete by then is received straight into its place next time.
+ * is in the cache. A payload that is not complete by then is received straight into its place next time. While
+ * payloads are large, little more than the next header is asked for behind them, so that almost nothing is copied.
  *
  * The parser is greedy: after sk_engine_rx only an incomplete header or trailer is left in the stage, at its front.
  */
@@ -22,8 +23,16 @@ void rx_reset(struct sk_engine *e)
 	rx->data_len = 0;
 	rx->left = 0;
 	rx->task = NULL;
+	rx->large = false;
 	rx->direct = 0;
 	rx->offered = 0;
+}
+
+static uint32_t stage_room(const struct engine_rx *rx)
+{
+	uint32_t room = rx->cap - rx->tail;
+
+	return rx->large ? SK_MIN(room, STAGE_SIP) : room;
 }
 
 int sk_engine_rx_space(struct sk_engine *e, struct iovec *iov, int max)
@@ -50,8 +59,8 @@ int sk_engine_rx_space(struct sk_engine *e, struct iovec *iov, int max)
 	}
 	rx->offered = rx->direct;
 	if (n < max && (n == 0 || left == 0)) {
-		iov[n++] = (struct iovec){ rx->stage + rx->tail, rx->cap - rx->tail };
-		rx->offered += rx->cap - rx->tail;
+		iov[n++] = (struct iovec){ rx->stage + rx->tail, stage_room(rx) };
+		rx->offered += stage_room(rx);
 	}
 	return n;
 }
