@@ -98,7 +98,7 @@ def write(d, cdb, out):
 
 def write_same(d, cdb, out):
     lba, n = _where(cdb)
-    if cdb[1] & 0xE0 or n == 0 or n > 65536:       # as VPD page 0xB0 says: WSNZ, MAXIMUM WRITE SAME LENGTH
+    if cdb[1] & 0xF0 or n == 0 or n > 65536:       # as the VPD pages say: no ANCHOR, WSNZ, MAXIMUM WRITE SAME LENGTH
         return INVALID_FIELD
     if d.readonly:
         return CHECK, b"", sense(7, 0x27)
