@@ -13,6 +13,7 @@
 #include "transport/user/inner.h"
 
 #define START_MS 10000		/* for a new process to listen */
+#define AGAIN_MS 300		/* ... and for one that lived a moment ago, before its lock is looked at again */
 #define ANSWER_MS 10000		/* for requests that only change state */
 #define END_GRACE_MS 8000	/* over logout_timeout, for taking disks away */
 #define LOGIN_DATA_MAX (256U << 10)
@@ -244,8 +245,8 @@ static void ctl_down(void *ctx, const struct sk_err *why)
 	x->ctl = NULL;
 	if (x->gone)
 		return;
-	if (x->attached && sk_udir_alive(x->u->t.places, x->sid) && sk_user_connect_ctl(x, START_MS, &err) == 0)
-		return;		/* alive: it only hung up on us */
+	if (x->attached && sk_udir_alive(x->u->t.places, x->sid) && sk_user_connect_ctl(x, AGAIN_MS, &err) == 0)
+		return;		/* alive, so it only hung up on us; or just about to be dead */
 	sk_warning(SK_ROOM_TRANSPORT, "session %u: its process is gone: %s", x->sid, err.msg);
 	x->gone = true;
 	sweep_dead(x->u, x->sid);
