@@ -27,8 +27,8 @@ static void refused(struct sk_session *s, enum sk_cause cause, const struct sk_e
 
 static enum sk_cause cause_of(const struct sk_login *l, const struct sk_err *err)
 {
-	if (err->code == SK_EAUTH)
-		return SK_CAUSE_AUTH;
+	if (err->code == SK_EAUTH) /* without a status of the target it is the target that failed to prove itself */
+		return err->login ? SK_CAUSE_AUTH : SK_CAUSE_FOR_GOOD;
 	if (err->code == SK_ELOGIN)
 		return sk_login_retryable(l) ? SK_CAUSE_REFUSED : SK_CAUSE_FOR_GOOD;
 	return SK_CAUSE_PROTO;
