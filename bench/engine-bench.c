@@ -16,7 +16,7 @@
 struct bench {
 	/* what is asked for */
 	uint64_t lun;
-	uint32_t block, depth, seconds, busy_poll_us;
+	uint32_t block, depth, seconds, busy_poll_us, stage;
 	bool write, sequential;
 	enum sk_reactor_kind kind;
 	/* what runs */
@@ -161,7 +161,7 @@ static int run(struct bench *b, const struct bench_login *login, struct sk_err *
 {
 	struct sk_reactor_cfg rc = { .kind = b->kind, .busy_poll_us = b->busy_poll_us, .ctx = b, .turn = turn,
 				     .next_ms = next_ms, .lost = lost };
-	struct sk_engine_cfg ec = { .max_tasks = b->depth };
+	struct sk_engine_cfg ec = { .max_tasks = b->depth, .stage_bytes = b->stage };
 	struct sk_params par;
 	int fd = bench_login(login, &par, err);
 
@@ -184,7 +184,7 @@ static void usage(void)
 {
 	fprintf(stderr, "usage: engine-bench --port N --target NAME [--host A] [--lun N] [--block BYTES] [--depth N]\n"
 			"          [--time S] [--write] [--sequential] [--digests] [--unsolicited]\n"
-			"          [--reactor epoll|uring] [--busy-poll US]\n");
+			"          [--reactor epoll|uring] [--busy-poll US] [--stage BYTES]\n");
 	exit(2);
 }
 
@@ -204,7 +204,7 @@ int main(int argc, char **argv)
 		{ "lun", 1, NULL, 'l' },     { "block", 1, NULL, 'b' },	  { "depth", 1, NULL, 'd' },
 		{ "time", 1, NULL, 's' },    { "write", 0, NULL, 'w' },	  { "sequential", 0, NULL, 'q' },
 		{ "digests", 0, NULL, 'D' }, { "reactor", 1, NULL, 'r' }, { "busy-poll", 1, NULL, 'B' },
-		{ "unsolicited", 0, NULL, 'u' }, { NULL, 0, NULL, 0 },
+		{ "unsolicited", 0, NULL, 'u' }, { "stage", 1, NULL, 'S' }, { NULL, 0, NULL, 0 },
 	};
 	struct bench_login login = { .host = "127.0.0.1" };
 	struct bench b = { .block = 4096, .depth = 32, .seconds = 3, .kind = SK_REACTOR_EPOLL,
@@ -249,6 +249,9 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			b.kind = strcmp(optarg, "uring") ? SK_REACTOR_EPOLL : SK_REACTOR_URING;
+			break;
+		case 'S':
+			b.stage = number(optarg);
 			break;
 		case 'B':
 			b.busy_poll_us = number(optarg);

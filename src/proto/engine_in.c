@@ -55,17 +55,21 @@ static int data_in_head(struct sk_engine *e, struct sk_err *err)
 /* Residual counts (11.4.5), and what really came: a GOOD read that is short must not look complete. */
 static int residual_take(struct sk_task *t, uint8_t flags, uint32_t residual, const char *what, struct sk_err *err)
 {
-	if (flags & SK_RSP_UNDERFLOW && residual > t->len)
+	bool over = flags & SK_RSP_OVERFLOW, under = flags & SK_RSP_UNDERFLOW;
+	uint32_t missing = t->len - t->transferred;
+
+	if (under && residual > t->len)
 		return sk_fail(err, SK_EPROTO, "%s: Residual Count %u is above the %u bytes asked for", what, residual,
 			       t->len);
-	t->overflow = flags & SK_RSP_OVERFLOW;
-	t->underflow = flags & SK_RSP_UNDERFLOW;
-	t->residual = t->overflow || t->underflow ? residual : 0;
-	if (t->dir == SK_DIR_READ && t->scsi_status == 0 && t->transferred < t->len &&
-	    t->residual < t->len - t->transferred && !t->overflow) {
-		t->underflow = true;
-		t->residual = t->len - t->transferred;
+	if (!over && !under)
+		residual = 0;
+	if (!over && t->dir == SK_DIR_READ && t->scsi_status == 0 && residual < missing) {
+		under = true;
+		residual = missing;
 	}
+	t->overflow = over;
+	t->underflow = under;
+	t->residual = residual;
 	return 0;
 }
 
