@@ -122,6 +122,7 @@ int sk_reactor_attach(struct sk_reactor *r, struct sk_engine *e, int taken_fd, s
 		return -1;
 	}
 	(void)sk_give_fd(&fd);
+	r->again = true;
 	r->now_ms = clock_ms();
 	sk_engine_timers(e, r->now_ms, &lost);
 	return 0;
@@ -147,6 +148,7 @@ bool sk_reactor_attached(const struct sk_reactor *r)
 static void lost(struct sk_reactor *r, const struct sk_err *why)
 {
 	sk_reactor_detach(r);
+	r->again = true;
 	r->cfg.lost(r->cfg.ctx, why);
 }
 
@@ -267,6 +269,8 @@ static int timeout_ms(struct sk_reactor *r, uint64_t engine_next)
 {
 	uint64_t next = r->cfg.next_ms ? SK_MIN(engine_next, r->cfg.next_ms(r->cfg.ctx)) : engine_next;
 
+	if (r->again)
+		return 0;
 	if (next == UINT64_MAX)
 		return -1;
 	if (next <= r->now_ms)
@@ -292,28 +296,25 @@ static void engine_timers(struct sk_reactor *r, uint64_t *next)
 
 int sk_reactor_run(struct sk_reactor *r, struct sk_err *err)
 {
-	uint64_t next = r->engine ? r->now_ms : UINT64_MAX;
+	uint64_t next = UINT64_MAX;
 	struct sk_err why;
 
 	r->stop = false;
-	for (bool first = true; !r->stop; first = false) {
-		if (!first) {
-			if (r->ops->wait(r, timeout_ms(r, next), err) < 0)
-				return -1;
-			r->stats.wakeups++;
-		}
+	r->again = true;
+	while (!r->stop) {
+		if (r->ops->wait(r, timeout_ms(r, next), err) < 0)
+			return -1;
+		r->again = false;
+		r->stats.wakeups++;
 		r->now_ms = clock_ms();
 		dispatch(r);
 		if (r->engine && r->ops->recv(r, &why) < 0)
 			lost(r, &why);
 		engine_timers(r, &next);
 		r->cfg.turn(r->cfg.ctx, r->now_ms);
-		if (r->engine && r->ops->send(r, &why) < 0) {
+		if (r->engine && r->ops->send(r, &why) < 0)
 			lost(r, &why);
-			r->cfg.turn(r->cfg.ctx, r->now_ms);
-		}
-		if (r->engine) /* what turn submitted may be due before all else */
-			engine_timers(r, &next);
+		engine_timers(r, &next); /* what turn submitted may be due before all else */
 	}
 	return 0;
 }

@@ -46,6 +46,7 @@ struct sk_reactor {
 	struct sk_reactor_stats stats;
 	uint64_t now_ms;
 	bool stop;
+	bool again;		/* something happened outside its place in the turn: do not sleep, go round once */
 
 	struct sk_engine *engine;	/* NULL: nothing attached */
 	int sock;
