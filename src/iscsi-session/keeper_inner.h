@@ -19,7 +19,7 @@
 #define SK_KEEPER_MAX_IO (1U << 20)
 
 enum sk_kdisk_state {
-	SK_KDISK_IDLE,		/* in its place, or as good as it gets (no loop device) */
+	SK_KDISK_IDLE,		/* nothing under way */
 	SK_KDISK_BUSY,		/* a worker is at it */
 	SK_KDISK_FORGETTING,	/* taken away here, the engine is being told */
 };
