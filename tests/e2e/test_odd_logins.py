@@ -4,9 +4,9 @@ import pytest
 
 QUICK = """
 node.session.initial_login_retry_max = 1
-node.conn[0].timeo.login_timeout = 2
+node.conn[0].timeo.login_timeout = 1
 discovery.sendtargets.reopen_max = 0
-discovery.sendtargets.timeo.login_timeout = 2
+discovery.sendtargets.timeo.login_timeout = 1
 """
 
 
