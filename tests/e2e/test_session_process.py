@@ -8,35 +8,30 @@ import pathlib
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import pytest
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tests" / "lib"))
-import initiator  # noqa: E402
-import tgt  # noqa: E402
+import initiator
+from disk import fio, pread, pwrite, sh, size_of, space_used
+from instance import BUILD, TOP
+from tgtd import Lun
 
-BUILD = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build"))
 IQN = "iqn.2026-11.lab.test:disk1"
 MIB = 1 << 20
 
 
 @pytest.fixture
-def lab(tmp_path):
-    """a target daemon with one target; sessions and it end with the test"""
+def lab(tmp_path, tgtd):
+    """a target daemon with one target; sessions end with the test"""
 
     class Lab:
         def __init__(self):
-            self.tgtd = tgt.Tgtd(str(tmp_path / "tgtd.log")).start()
-            self.tid = self.tgtd.target(IQN)
+            self.tgtd, self.target = tgtd, tgtd.target(IQN)
             self.sessions = []
 
-        def lun(self, lun=1, mib=32, **params):
-            path = tgt.backing_file(tmp_path / f"lun{lun}.img", mib)
-            self.tgtd.lun(self.tid, lun, path, **params)
-            return path
+        def lun(self, number=1, mib=32, **how):
+            return str(self.target.add_lun(Lun(mib << 20, number=number, **how)).path)
 
         def session(self, attach=True, timers=None, args=(), **more):
             sid = len(self.sessions) + 1
@@ -52,48 +47,6 @@ def lab(tmp_path):
     for s in env.sessions:
         s.destroy()
         print((s.run / f"session-{s.sid}.log").read_text())      # shown when the test failed
-    env.tgtd.kill()
-
-
-def sh(*argv, ok=True, **kw):
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, **kw)
-    assert not ok or done.returncode == 0, (argv, done.stdout, done.stderr)
-    return done
-
-
-def fio(dev, *args, wait=True, size="16M"):
-    argv = ["fio", "--name=x", f"--filename={dev}", "--ioengine=libaio", "--direct=1", f"--size={size}", "--bs=4k",
-            "--rw=randwrite", "--iodepth=16", "--verify=crc32c", "--verify_fatal=1", "--verify_state_save=0", *args]
-    p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                         cwd="/tmp")
-    if not wait:
-        return p
-    out = p.communicate(timeout=60)[0]
-    assert p.returncode == 0, out
-    return out
-
-
-def pread(path, n, off, direct=True):
-    fd = os.open(path, os.O_RDONLY | (os.O_DIRECT if direct else 0))
-    try:
-        buf = memoryview(__import__("mmap").mmap(-1, n))
-        return bytes(buf[:os.preadv(fd, [buf], off)])
-    finally:
-        os.close(fd)
-
-
-def pwrite(path, data, off, flags=0):
-    fd = os.open(path, os.O_RDWR | os.O_DIRECT | flags)
-    try:
-        buf = __import__("mmap").mmap(-1, len(data))
-        buf[:] = data
-        return os.pwritev(fd, [buf], off)
-    finally:
-        os.close(fd)
-
-
-def size_of(dev):
-    return int(sh("blockdev", "--getsize64", dev).stdout)
 
 
 def wait_for(what, timeout=10):
@@ -154,7 +107,7 @@ def test_nothing_stays_behind(lab):
     assert not s.dir.exists() and not s.link(1).is_symlink() and not s.tree().exists()
     assert not mounted(s.dir / "disk") and not loops_over(s.dir)
     assert not os.path.exists(f"/sys/block/{os.path.basename(loop)}/loop")
-    assert "Connection:" not in lab.tgtd.run("--op", "show", "--mode", "conn", "--tid", lab.tid)
+    assert lab.target.connections() == 0
 
 
 def test_the_engine_has_no_privileges(lab):
@@ -181,7 +134,7 @@ def test_fio_verify(lab, reactor):
 
 def test_several_luns_and_block_sizes(lab):
     lab.lun(1)
-    lab.lun(2, blocksize=4096)
+    lab.lun(2, block_size=4096)
     lab.lun(300)
     s = lab.session()
     flat = 0x4000 | 300                         # the target's choice of addressing for numbers over 255
@@ -196,7 +149,7 @@ def test_several_luns_and_block_sizes(lab):
 
 
 def test_a_read_only_lun(lab):
-    img = lab.lun(readonly=1)
+    img = lab.lun(readonly=True)
     s = lab.session()
     dev = s.disk(1)
     assert sh("blockdev", "--getro", dev).stdout == "1\n"
@@ -216,15 +169,15 @@ def test_read_only_by_record(lab):
 
 
 def test_discard_gives_blocks_back_and_reads_zero(lab):
-    img = lab.lun(thin_provisioning=1)
+    img = lab.lun(thin=True)
     s = lab.session()
     dev = s.disk(1)
     sh("dd", "if=/dev/urandom", f"of={dev}", "bs=1M", "count=16", "oflag=direct")
-    before = tgt.blocks_used(img)
+    before = space_used(img)
     assert before >= 16 * MIB
     sh("blkdiscard", "-o", 4 * MIB, "-l", 8 * MIB, dev)
     sh("sync", img)
-    assert tgt.blocks_used(img) <= before - 8 * MIB
+    assert space_used(img) <= before - 8 * MIB
     assert not any(pread(dev, 8 * MIB, 4 * MIB))
     assert any(pread(dev, MIB, 3 * MIB)) and any(pread(dev, MIB, 12 * MIB))
     sh("blkdiscard", "-z", "-o", 0, "-l", 2 * MIB, dev)
@@ -302,7 +255,7 @@ def test_target_restart_under_io(lab):
     time.sleep(1)
     lab.tgtd.kill()
     s.ctl.event("down")
-    lab.tgtd.start()
+    lab.tgtd.restart()
     s.reattach()
     out = job.communicate(timeout=60)[0]
     assert job.returncode == 0, out
@@ -333,11 +286,11 @@ def test_another_volume_is_never_served_silently(lab, tmp_path):
     pwrite(dev, b"A" * 4096, 0)
     held = os.open(dev, os.O_RDONLY)
     try:
-        other = tgt.backing_file(tmp_path / "other.img", 16, b"B")
+        other = tmp_path / "other.img"
+        other.write_bytes(b"B" * (16 * MIB))
         lab.tgtd.kill()
-        lab.tgtd.setup = lab.tgtd.setup[:2]
-        lab.tgtd.start()
-        lab.tgtd.lun(lab.tid, 1, other, scsi_id="IET-another", scsi_sn="another")
+        lab.target.luns = [Lun(16 * MIB, number=1, path=other, scsi_id="IET-another", scsi_sn="another")]
+        lab.tgtd.restart()
         s.ctl.event("down")
         s.reattach()
         with pytest.raises(OSError) as e:
@@ -371,7 +324,7 @@ def test_a_resize_is_noticed(lab):
     assert size_of(dev) == 32 * MIB
     lab.tgtd.kill()
     os.truncate(img, 48 * MIB)
-    lab.tgtd.start()
+    lab.tgtd.restart()
     s.ctl.event("down")
     s.reattach()
     wait_for(lambda: size_of(dev) == 48 * MIB)
@@ -386,7 +339,7 @@ def test_luns_come_and_go_with_a_rescan(lab, tmp_path):
     s.ctl.call("rescan")
     assert s.ctl.event("ready")["luns"] == 2
     pwrite(s.disk(2), b"2" * 4096, 0)
-    lab.tgtd.run("--op", "delete", "--mode", "logicalunit", "--tid", lab.tid, "--lun", 2)
+    lab.target.remove_lun(2)
     s.ctl.call("rescan")
     assert s.ctl.event("ready")["luns"] == 1
     assert not s.link(2).is_symlink() and s.link(1).is_symlink()

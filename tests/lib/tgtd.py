@@ -8,6 +8,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -23,11 +24,12 @@ def size_of(text):
 
 
 class Lun:
-    """A disk to be: backed by a sparse file of its own, or by nothing (null: reads zeros, 1 TB)."""
+    """A disk to be: backed by a sparse file of its own, or by nothing (null: reads zeros, 1 TB). more: tgtadm's --params."""
 
-    def __init__(self, size="16M", block_size=512, null=False, readonly=False, number=None, path=None, thin=False):
-        self.size, self.block_size, self.null, self.readonly = size_of(size), block_size, null, readonly
-        self.number, self.path, self.thin = number, path, thin
+    def __init__(self, size="16M", block_size=512, null=False, readonly=False, number=None, path=None, thin=False, **more):
+        self.size, self.block_size, self.null = size_of(size), block_size, null
+        self.number, self.path = number, path
+        self.params = {**({"readonly": 1} if readonly else {}), **({"thin_provisioning": 1} if thin else {}), **more}
 
 
 class Target:
@@ -53,9 +55,8 @@ class Target:
         args = ["--lun", lun.number, "-b", lun.path]
         args += ["--bstype", "null"] if lun.null else ["--blocksize", lun.block_size]
         self.tgtd.adm("logicalunit", "new", "--tid", self.tid, *args)
-        for key, on in (("readonly", lun.readonly), ("thin_provisioning", lun.thin)):
-            if on:
-                self.tgtd.adm("logicalunit", "update", "--tid", self.tid, "--lun", lun.number, "--params", f"{key}=1")
+        for key, value in lun.params.items():
+            self.tgtd.adm("logicalunit", "update", "--tid", self.tid, "--lun", lun.number, "--params", f"{key}={value}")
 
     def remove_lun(self, number):
         self.tgtd.adm("logicalunit", "delete", "--tid", self.tid, "--lun", number)
@@ -155,6 +156,13 @@ class Tgtd:
             self.proc.wait()
             self.log.close()
             self.proc = None
+
+    def pause(self):
+        """Connections stay, nothing answers."""
+        self.proc.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.proc.send_signal(signal.SIGCONT)
 
     def restart(self):
         """The same ports, targets and disks again, after kill() or with one."""
