@@ -188,6 +188,7 @@ void sk_session_free(struct sk_session *s)
 	sk_talk_end(s);
 	if (s->x)
 		s->all->cfg.transport->ops->forget(s->x);
+	s->x = NULL;
 	sk_timer_free(s->timer);
 	sk_fail(&s->m.err, SK_ENOTCONN, "the daemon is going down");	/* only then is anybody still waiting */
 	sk_session_answer(s, SK_RES_ISCSID_COMM_ERR, false);

@@ -50,21 +50,6 @@ const struct sk_transport_events sk_user_no_events = {
 	.up = no_up, .pdu = no_pdu, .down = no_why, .health = no_health, .ready = no_why, .async_msg = no_async, .ended = no_why,
 };
 
-struct sweep {
-	struct sk_places places;
-	unsigned n;
-	uint32_t sid[];
-};
-
-static void sweep_all(void *ctx)
-{
-	const struct sweep *s = ctx;
-
-	for (unsigned i = 0; i < s->n; i++)
-		if (!sk_udir_alive(&s->places, s->sid[i]))
-			sk_udir_sweep(&s->places, s->sid[i]);
-}
-
 static void left_alone(struct sk_xsess *x, const char *why)
 {
 	sk_error(SK_ROOM_TRANSPORT, "session %u runs but cannot be taken over: %s", x->sid, why);
@@ -135,25 +120,23 @@ int sk_user_adopt(struct sk_transport *t,
 		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
 		  const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
 {
-	struct sweep *s = calloc(1, sizeof(*s) + ADOPT_MAX * sizeof(uint32_t));
+	SK_MEM uint32_t *sids = calloc(ADOPT_MAX, sizeof(*sids));
 	unsigned n, dead = 0;
 
-	if (!s)
+	if (!sids)
 		return sk_fail(err, SK_ENOMEM, "no memory");
-	s->places = *t->places;
-	n = sk_udir_list(t->places, s->sid, ADOPT_MAX);
+	n = sk_udir_list(t->places, sids, ADOPT_MAX);
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t sid = s->sid[i];
+		uint32_t sid = sids[i];
 
 		if (sk_udir_alive(t->places, sid))
 			adopt_one(t, sid, found, ev, ctx);
 		else
-			s->sid[dead++] = sid;
+			sids[dead++] = sid;
 	}
-	s->n = dead;
 	if (dead)
 		sk_notice(SK_ROOM_TRANSPORT, "%u dead session%s left something behind: removing it", dead, dead == 1 ? "" : "s");
-	if (!dead || !sk_loop_work(t->loop, sweep_all, free, s, NULL))
-		free(s);
+	if (dead)
+		sk_user_sweep(sk_user(t), sids, dead);
 	return 0;
 }

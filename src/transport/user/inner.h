@@ -12,6 +12,7 @@
 struct user {
 	struct sk_transport t;		/* first: a struct sk_transport * is a struct user * */
 	char run_as[64], debug[128];
+	struct sweep *sweeps;		/* under way */
 };
 
 struct sk_xsess {
@@ -43,6 +44,10 @@ extern const struct sk_transport_events sk_user_no_events;
 /** sk_user_connect_ctl - open x->ctl; its events go to the session */
 int sk_user_connect_ctl(struct sk_xsess *x, uint32_t patience_ms, struct sk_err *err);
 void sk_user_free(struct sk_xsess *x);
+
+/** sk_user_sweep - take away what these sessions left, if they are dead; _stop lets go of those under way */
+void sk_user_sweep(struct user *u, const uint32_t *sids, unsigned n);
+void sk_user_sweep_stop(struct user *u);
 
 /** sk_user_attach_params / _reattach_params - the params object of attach and reattach; @fd tells the local address */
 struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct sk_params *p, const struct sk_portal *current,

@@ -211,31 +211,6 @@ static void ctl_up(void *ctx)
 	sk_debug(SK_ROOM_TRANSPORT, "session %u: talking to its process", x->sid);
 }
 
-struct sweep {
-	struct sk_places places;
-	uint32_t sid;
-};
-
-static void sweep_work(void *ctx)
-{
-	const struct sweep *s = ctx;
-
-	if (!sk_udir_alive(&s->places, s->sid))
-		sk_udir_sweep(&s->places, s->sid);
-}
-
-static void sweep_dead(struct user *u, uint32_t sid)
-{
-	struct sweep *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return;
-	s->places = *u->t.places;
-	s->sid = sid;
-	if (!sk_loop_work(u->t.loop, sweep_work, free, s, NULL))
-		free(s);
-}
-
 static void ctl_down(void *ctx, const struct sk_err *why)
 {
 	struct sk_xsess *x = ctx;
@@ -249,7 +224,7 @@ static void ctl_down(void *ctx, const struct sk_err *why)
 		return;		/* alive, so it only hung up on us; or just about to be dead */
 	sk_warning(SK_ROOM_TRANSPORT, "session %u: its process is gone: %s", x->sid, err.msg);
 	x->gone = true;
-	sweep_dead(x->u, x->sid);
+	sk_user_sweep(x->u, &x->sid, 1);
 	if (x->attached)
 		x->ev->health(x->ctx, SK_HEALTH_GONE);
 }
@@ -309,7 +284,7 @@ static void give_back(struct sk_xsess *x)
 		(void)kill(x->pid, SIGTERM);
 	x->pid = 0;
 	if (x->sid)
-		sweep_dead(x->u, x->sid);
+		sk_user_sweep(x->u, &x->sid, 1);
 	x->sid = 0;
 }
 
@@ -411,7 +386,7 @@ static void end_answer(void *ctx, struct json_object *result, const struct sk_er
 	(void)result;
 	if (!err || err->code == SK_ENOTCONN) {
 		x->gone = true;
-		sweep_dead(x->u, x->sid);
+		sk_user_sweep(x->u, &x->sid, 1);
 		err = NULL;
 	}
 	x->ev->ended(x->ctx, err);
@@ -513,5 +488,6 @@ struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk
 
 void sk_user_transport_free(struct sk_transport *t)
 {
+	sk_user_sweep_stop(sk_user(t));
 	free(t);
 }
