@@ -21,7 +21,7 @@
 
 /* The order is the one in which getopt lists ambiguous names. */
 const struct sk_opt_row sk_adm_options[] = {
-	{ 'p', "portal", true, DISC | NODE | HOST },
+	{ 'p', "portal", true, DISC | NODE },
 	{ 'T', "targetname", true, NODE },
 	{ 'I', "interface", true, DISC | NODE | IFACE },
 	{ 'o', "op", true, DISC | NODE | SESS | IFACE | HOST },
