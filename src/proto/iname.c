@@ -12,8 +12,7 @@
  * is done in full: upper case is lowered, and only letters, digits, '-', '.' and ':' pass. One deviation: '_'
  * passes too, because targets in the field use it. Beyond ASCII nothing is mapped: valid UTF-8 passes unchanged,
  * and a character that RFC 3722 prohibits, or that comes from a block whose characters NFKC turns into others
- * (among them U+FF0F, a '/' in disguise), is refused. So a name is never changed into something that was not looked
- * at.
+ * (among them U+FF0F, a '/' in disguise), is refused. So a name never becomes something that was not looked at.
  * ".." is refused anywhere: names become parts of paths.
  */
 

@@ -67,14 +67,18 @@ struct sk_login_cfg {
 
 struct sk_login;
 
+/** sk_login_new - @cfg is copied; @rng is used for this call only. NULL: SK_EINVAL (a value out of its key's range,
+ * no name), SK_EAUTH (credentials that are unsafe: both secrets equal, or only the target's), SK_ENOTSUP (no CHAP
+ * algorithm is allowed here), SK_EIO (no random bytes), SK_ENOMEM. An empty username: the initiator name. */
 struct sk_login *sk_login_new(const struct sk_login_cfg *cfg, struct sk_rng *rng, struct sk_err *err);
 enum sk_login_want sk_login_want(const struct sk_login *l);
-/** sk_login_take - the next PDU to send; the caller owns ret_pdu->data. Returns -1 and GIVE_UP when out of memory. */
+/** sk_login_take - the next PDU to send; the caller owns ret_pdu->data. -1 and GIVE_UP when out of memory. */
 int sk_login_take(struct sk_login *l, struct sk_pdu *ret_pdu, struct sk_err *err);
 /** sk_login_feed - a received PDU, lent. -1: the login is over (GIVE_UP), *err says why. */
 int sk_login_feed(struct sk_login *l, const struct sk_pdu *pdu, struct sk_err *err);
 const struct sk_params *sk_login_result(const struct sk_login *l);	/* only after DONE */
-/** sk_login_redirect - where the target moved (port and tag filled), after REDIRECT; *permanent tells 01/02 */
+/** sk_login_redirect - where the target moved (port filled), after REDIRECT; *permanent tells 01/02. The
+ * tag is SK_TPGT_NONE unless told. Whether to follow is the caller's policy: loops, address rules. */
 const struct sk_portal *sk_login_redirect(const struct sk_login *l, bool *permanent);
 /** sk_login_error - after GIVE_UP: code SK_ELOGIN/SK_EAUTH with .login set when the target refused by status,
  * SK_EAUTH when the target failed to prove itself, SK_EPROTO when it broke the protocol. */

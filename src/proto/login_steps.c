@@ -94,14 +94,13 @@ static int hear_operational(struct sk_login *l, const struct sk_text *in, struct
 	return hear_others(l, in, SK_IN_OPERATIONAL, 0, err);
 }
 
-/* A request's text is what `make` writes and the answers that have come due. The last two: next step after T=0,
- * T=1. */
+/* A request's text is what `make` writes and the answers that have come due. */
 /* clang-format off */
 #define ROW(step, csg, nsg, t, make, hear, stay, go) \
 	[SK_STEP_##step] = { SK_STAGE_##csg, SK_STAGE_##nsg, t, make, hear, SK_STEP_##stay, SK_STEP_##go }
 
 static const struct sk_login_step_row rows[] = {
-/*  step          CSG          NSG          T      request's    response's */
+/*  step          CSG          NSG          T      request's    response's        next after T=0, T=1 */
 ROW(METHOD,       SECURITY,    SECURITY,    false, make_method, hear_method,      ALGS, ALGS),
 ROW(ALGS,         SECURITY,    SECURITY,    false, make_algs,   hear_challenge,   PROOF, PROOF),
 ROW(PROOF,        SECURITY,    OPERATIONAL, true,  NULL,        hear_proof,       SECURITY_END, OFFER),

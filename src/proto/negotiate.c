@@ -70,6 +70,7 @@ int sk_negotiate_init(struct sk_negotiate *n, const struct sk_login_cfg *cfg, st
 			return -1;
 		}
 	}
+	n->key[SK_KEY_FIRST_BURST].ours = SK_MIN(cfg->first_burst, cfg->max_burst); /* 13.14 */
 	if (n->xmit_limit && n->xmit_limit < sk_key_row(SK_KEY_MAX_RECV_DSL)->min)
 		return sk_fail(err, SK_EINVAL, "a limit of %u for data sent is below 512 (RFC 7143, 13.12)",
 			       n->xmit_limit);

@@ -41,9 +41,8 @@ int sk_negotiate_init(struct sk_negotiate *n, const struct sk_login_cfg *cfg, st
 void sk_negotiate_offer(struct sk_negotiate *n, struct sk_buf *out);
 
 /**
- * sk_negotiate_hear - one pair from the target, in stages @stage (SK_IN_…); keys of SK_RULE_SECURITY are not for
- * here An answer that is due goes to @answers. SK_EPROTO names the offence and the section; nothing is changed
- * then.
+ * sk_negotiate_hear - one pair from the target, in stages @stage (SK_IN_…); not for keys of SK_RULE_SECURITY
+ * An answer that is due goes to @answers. SK_EPROTO names the offence and the section; nothing is changed then.
  */
 int sk_negotiate_hear(struct sk_negotiate *n, unsigned stage, const struct sk_text_pair *pair,
 		      struct sk_buf *answers, struct sk_err *err);
