@@ -15,6 +15,7 @@
 
 /* The end of a session, step by step; what can block runs in a worker:
  *
+ *	WAIT	for disks that are just being made or taken away
  *	CHECK	is a disk in use? then it is refused unless forced
  *	DISKS	every disk is flushed, its loop device and link go. When the time is over a forced end has the engine fail
  *		what still waits; one that is not forced is refused
@@ -101,10 +102,9 @@ static void go(struct sk_keeper *k, enum sk_ending step, sk_work_fn *work, sk_wo
 	}
 }
 
-void sk_end_disk_done(struct sk_keeper *k)
+/* Every disk has had its try. */
+static void disks_over(struct sk_keeper *k)
 {
-	if (k->ending != SK_END_DISKS || sk_kdisks_busy(k))
-		return;
 	for (struct sk_kdisk *d = k->disks; d; d = d->next) {
 		if (!d->attached || k->force)
 			continue;
@@ -124,14 +124,13 @@ static void take_disks(struct sk_keeper *k)
 	sk_timer_at(k->timer, sk_loop_now(k->loop) + (uint64_t)k->timeout_s * 1000);
 	for (struct sk_kdisk *d = k->disks; d; d = d->next) {
 		d->force = k->force;
-		if (d->state == SK_KDISK_FORGETTING)
-			d->state = SK_KDISK_IDLE;
 		sk_kdisk_go(d, SK_KWORK_DETACH);
 	}
-	sk_end_disk_done(k);
+	if (!sk_kdisks_busy(k))
+		disks_over(k);
 }
 
-/* In a worker: workers of single disks may run beside it, so it keeps to what they do not change while attached. */
+/* In a worker; no other one runs meanwhile. */
 static void check_work(void *ctx)
 {
 	struct sk_keeper *k = ctx;
@@ -163,12 +162,31 @@ static void check_over(void *ctx)
 		take_disks(k);
 }
 
+static void begin(struct sk_keeper *k)
+{
+	if (k->force)
+		take_disks(k);
+	else
+		go(k, SK_END_CHECK, check_work, check_over);
+}
+
+void sk_end_disk_done(struct sk_keeper *k)
+{
+	if (sk_kdisks_busy(k))
+		return;
+	if (k->ending == SK_END_WAIT)
+		begin(k);
+	if (k->ending == SK_END_DISKS && !sk_kdisks_busy(k))
+		disks_over(k);
+}
+
 static void late(void *ctx)
 {
 	const struct sk_b_msg abandon = { .type = SK_B_ABANDON };
 	struct sk_keeper *k = ctx;
 
 	switch (k->ending) {
+	case SK_END_WAIT:
 	case SK_END_DISKS:
 		if (k->force)
 			(void)sk_keeper_tell_engine(k, &abandon, NULL, NULL);
@@ -200,10 +218,12 @@ void sk_end_begin(struct sk_keeper *k, int64_t id, bool force, uint32_t timeout_
 		return;
 	}
 	k->state = SK_KEEPER_ENDING;
-	if (force)
-		take_disks(k);
-	else
-		go(k, SK_END_CHECK, check_work, check_over);
+	k->ending = SK_END_WAIT;
+	sk_timer_at(k->timer, sk_loop_now(k->loop) + (uint64_t)timeout_s * 1000);
+	for (struct sk_kdisk *d = k->disks; d; d = d->next)
+		if (d->state == SK_KDISK_FORGETTING)	/* the engine's word is not waited for any more */
+			d->state = SK_KDISK_IDLE;
+	sk_end_disk_done(k);
 }
 
 void sk_end_logged_out(struct sk_keeper *k)

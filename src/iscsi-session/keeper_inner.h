@@ -56,7 +56,7 @@ enum sk_keeper_state {
 	SK_KEEPER_ENDING,
 };
 
-enum sk_ending { SK_END_NOT, SK_END_CHECK, SK_END_DISKS, SK_END_UNMOUNT, SK_END_LOGOUT, SK_END_EXIT };
+enum sk_ending { SK_END_NOT, SK_END_WAIT, SK_END_CHECK, SK_END_DISKS, SK_END_UNMOUNT, SK_END_LOGOUT, SK_END_EXIT };
 
 struct sk_keeper {
 	struct sk_keeper_cfg cfg;

@@ -59,7 +59,7 @@ struct sk_lun {
 	struct sk_serve *s;
 	uint64_t wire, number;
 	enum sk_lun_state state;
-	bool listed;			/* in the REPORT LUNS that is being worked on */
+	bool listed;			/* looked at by the scan under way */
 	uint32_t unit;
 	struct sk_lun_facts facts;
 	struct sk_disk disk;

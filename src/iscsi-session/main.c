@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /** iscsi-session: the data path of one session (docs/session-process.md). iscsid starts it; people do not. */
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -15,6 +12,7 @@
 #include "config.h"
 #include "iscsi-session/engine.h"
 #include "iscsi-session/keeper.h"
+#include "iscsi-session/logline.h"
 
 #define BOUNDARY_FD 3	/* the engine's end of the pair, as sk_loop_spawn passes it */
 
@@ -102,37 +100,11 @@ static int reactor_kind(const char *name, enum sk_reactor_kind *ret)
 	return -1;
 }
 
-static int priority(enum sk_level level)
-{
-	static const int map[] = { [SK_LOG_ERROR] = LOG_ERR, [SK_LOG_WARNING] = LOG_WARNING,
-				   [SK_LOG_NOTICE] = LOG_NOTICE, [SK_LOG_DEBUG] = LOG_DEBUG };
-
-	return map[level];
-}
-
-static void to_syslog(void *ctx, enum sk_level level, enum sk_room room, const char *text)
-{
-	(void)ctx;
-	(void)room;
-	syslog(priority(level), "%s", text);
-}
-
-static void to_stderr(void *ctx, enum sk_level level, enum sk_room room, const char *text)
-{
-	static const char *const words[] = { "error", "warning", "notice", "debug" };
-	const struct options *o = ctx;
-
-	(void)room;
-	fprintf(stderr, "iscsi-session[%u]%s %s: %s\n", o->k.sid, o->engine ? " engine" : "", words[level], text);
-}
-
-static void set_log(struct options *o)
+static void set_log(const struct options *o)
 {
 	unsigned rooms = o->k.debug ? sk_log_rooms(o->k.debug) : 0;
 
-	if (!o->k.log_stderr)
-		openlog("iscsi-session", LOG_PID | LOG_NDELAY, LOG_DAEMON);
-	sk_log_to(o->k.log_stderr ? to_stderr : to_syslog, o, rooms ? SK_LOG_DEBUG : SK_LOG_NOTICE, rooms);
+	sk_logline_start(o->k.log_stderr, o->k.sid, o->engine ? " engine" : "", rooms ? SK_LOG_DEBUG : SK_LOG_NOTICE, rooms);
 }
 
 static int run(struct options *o)

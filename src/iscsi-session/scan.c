@@ -110,7 +110,8 @@ static void seen(struct sk_serve *s, uint64_t wire)
 	sk_probe_start(l, SK_PROBE_ALL);
 }
 
-/* What the target names is probed; what it no longer names is off. */
+/* What the target names is probed. So is a disk that it no longer names: a list can be short for a moment, and I/O of a
+ * disk in use fails only when the LUN itself says that it is gone. */
 static void work_off(struct sk_serve *s, const uint64_t *luns, size_t n)
 {
 	s->scan.probing = true;
@@ -123,8 +124,12 @@ static void work_off(struct sk_serve *s, const uint64_t *luns, size_t n)
 
 		if (l->listed || l->state == SK_LUN_OFF)
 			continue;
-		if (l->unit != SK_UNIT_NONE || l->state == SK_LUN_NODISK)
+		if (l->state == SK_LUN_UP) {
+			l->listed = true;
+			sk_probe_start(l, SK_PROBE_ALL);
+		} else if (l->state == SK_LUN_NODISK) {
 			sk_lun_off(l, false, "the target does not list it any more");
+		}
 	}
 }
 

@@ -249,6 +249,33 @@ static void changed_luns_are_scanned(void **st)
 	rig_free(r);
 }
 
+static bool short_list(struct rig *r, struct sk_task *t)
+{
+	(void)r;
+	if (t->cdb[0] != SK_SCSI_REPORT_LUNS)
+		return false;
+	memset(t->iov[0].iov_base, 0, 8);
+	task_good(t);
+	t->transferred = 8;
+	return true;
+}
+
+static void a_list_that_is_short_for_a_moment_costs_nothing(void **st)
+{
+	struct rig *r = ready(&plain);
+
+	(void)st;
+	r->answer = short_list;
+	sk_serve_rescan(r->s);
+	rig_run(r);
+	assert_int_equal(rig_said(r, SK_B_SCANNED)->result.n, 1);
+	assert_int_equal(rig_count(r, SK_B_LUN_OFF), 0);
+	rig_req(r, 0, 0, SK_DISK_READ, 0, 512);
+	rig_run(r);
+	assert_int_equal(r->reqs[0].error, 0);
+	rig_free(r);
+}
+
 static void what_was_lost_is_sent_again_in_order_after_the_identity(void **st)
 {
 	struct rig *r = ready(&plain);
@@ -611,6 +638,7 @@ int main(void)
 		cmocka_unit_test(a_full_task_set_means_fewer_commands_at_once),
 		cmocka_unit_test(a_changed_capacity_resizes_the_disk),
 		cmocka_unit_test(changed_luns_are_scanned),
+		cmocka_unit_test(a_list_that_is_short_for_a_moment_costs_nothing),
 		cmocka_unit_test(what_was_lost_is_sent_again_in_order_after_the_identity),
 		cmocka_unit_test(another_volume_is_not_served),
 		cmocka_unit_test(replacement_timeout_fails_until_the_next_connection),
