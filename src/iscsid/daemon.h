@@ -21,7 +21,7 @@ struct sk_daemon {
 	struct sk_timer *stop_timer;
 	bool safe_logout, fallback;	/* of iscsid.conf, read at start */
 	bool note_logged;
-	bool adopting, stopping;
+	bool stopping;
 	char alias[256];
 	int listen_fds[2];
 	unsigned n_listen;

@@ -37,7 +37,7 @@ static void hello(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_obje
 	put_str(o, "version", SK_VERSION);
 	put_str(o, "compat", SK_COMPAT_VERSION);
 	put_int(o, "pid", getpid());
-	put_str(o, "state", d->stopping ? "stopping" : d->adopting ? "adopting" : "ready");
+	put_str(o, "state", d->stopping ? "stopping" : "ready");
 	put_int(o, "sessions", sk_sessions_count(d->sessions));
 	sk_mgmt_answer(req, o);
 }
