@@ -378,7 +378,7 @@ int sk_keeper(const struct sk_keeper_cfg *cfg, struct sk_err *err)
 	struct sk_keeper k = { .cfg = *cfg, .lock_fd = -1, .boundary = -1, .listen_fd = -1, .health = SK_B_FAILED };
 	bool mine;
 
-	umask(077);
+	umask(022);		/* what is private says so itself; links are for everybody */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* the record's secrets pass through here */

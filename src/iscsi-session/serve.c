@@ -342,6 +342,10 @@ static void set_free(struct sk_serve *s)
 	sk_error(SK_ROOM_DATAPATH, "%s", why.msg);
 	for (uint32_t i = 0; i < s->n_luns; i++)
 		sk_lun_fail(s->luns[i], EIO);
+	if (s->scan.running) {		/* nobody waits for it any longer; the next connection begins anew */
+		sk_scan_over(s, &why);
+		s->scan.running = s->scan.again = s->scan.ever = false;
+	}
 	say_health(s, SK_B_FREE, &why);
 }
 

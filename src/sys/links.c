@@ -144,7 +144,7 @@ int sk_link_make(const char *devdir, const char *name, const char *node, struct 
 	} else if (errno != ENOENT) {
 		return sk_fail(err, SK_EEXIST, "%s/" BY_PATH "/%s is there and is no link", devdir, name);
 	}
-	snprintf(tmp, sizeof(tmp), ".siskin.%d", (int)getpid());
+	snprintf(tmp, sizeof(tmp), ".siskin.%d", (int)gettid());	/* threads make links at the same time */
 	unlinkat(dir, tmp, 0);
 	if (symlinkat(to, dir, tmp) < 0)
 		return sk_fail_sys(err, errno, "link %s", name);

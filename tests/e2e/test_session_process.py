@@ -132,6 +132,40 @@ def test_fio_verify(lab, reactor):
     assert stats["requests"] > 8000 and stats["failed"] == 0 and stats["inflight"] == 0
 
 
+@pytest.mark.parametrize("offer", [
+    {"HeaderDigest": "CRC32C", "DataDigest": "CRC32C"},
+    {"InitialR2T": "Yes", "ImmediateData": "No"},
+    {"MaxRecvDataSegmentLength": "512", "MaxBurstLength": "4096", "FirstBurstLength": "512"},
+])
+def test_what_a_login_settles_is_kept_to(lab, offer):
+    lab.lun()
+    s = lab.session(offer=offer)
+    fio(s.disk(1), size="4M")
+    fio(s.disk(1), "--bs=1m", "--rw=write", size="8M")
+    assert s.ctl.call("stats")["failed"] == 0
+
+
+def test_many_luns_at_once(lab):
+    for n in range(1, 41):
+        lab.lun(n, mib=1)
+    s = lab.session()
+    assert len(os.listdir(s.dir / "disk")) == 40
+    for n in range(1, 41):
+        pwrite(s.disk(n), bytes([n]) * 4096, 4096)
+    for n in range(1, 41):
+        assert pread(s.file(n), 4096, 4096) == bytes([n]) * 4096
+    assert s.end() == 0
+    assert not loops_over(s.dir)
+
+
+def test_an_end_in_the_middle_of_the_scan(lab):
+    for n in range(1, 9):
+        lab.lun(n, mib=1)
+    s = lab.session(ready=False)
+    assert s.end() == 0
+    assert not s.dir.exists() and not loops_over(s.dir) and not list(s.dev.glob("disk/by-path/*"))
+
+
 def test_several_luns_and_block_sizes(lab):
     lab.lun(1)
     lab.lun(2, block_size=4096)

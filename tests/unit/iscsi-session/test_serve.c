@@ -602,6 +602,21 @@ static void the_connection_goes_in_the_middle_of_a_scan(void **st)
 	rig_free(r);
 }
 
+static void a_scan_does_not_wait_for_a_target_that_is_gone(void **st)
+{
+	struct rig *r = rig_new(&plain);
+
+	(void)st;
+	sk_serve_up(r->s, r->now);
+	sk_serve_turn(r->s, r->now);
+	rig_lost(r);
+	rig_pass(r, 120000);
+	assert_int_equal(rig_said(r, SK_B_SCANNED)->result.code, SK_ETIME);
+	rig_up(r);
+	assert_int_equal(rig_said(r, SK_B_SCANNED)->result.n, 1);
+	rig_free(r);
+}
+
 static bool no_ident(struct rig *r, struct sk_task *t)
 {
 	(void)r;
@@ -652,6 +667,7 @@ int main(void)
 		cmocka_unit_test(the_target_asks_for_a_logout),
 		cmocka_unit_test(logging_out),
 		cmocka_unit_test(the_connection_goes_in_the_middle_of_a_scan),
+		cmocka_unit_test(a_scan_does_not_wait_for_a_target_that_is_gone),
 		cmocka_unit_test(io_waits_for_the_identity_but_not_for_ever),
 	};
 
