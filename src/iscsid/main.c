@@ -12,7 +12,7 @@
 
 /** iscsid - the control daemon: one thread, one loop, nothing in it blocks. */
 
-#define STOP_MS 50	/* for the last answers to leave */
+#define STOP_MS 50 /* for the last answers to leave */
 
 static void on_stop(void *ctx)
 {
@@ -83,7 +83,7 @@ static int build(struct sk_daemon *d, struct sk_err *err)
 
 static void take_down(struct sk_daemon *d)
 {
-	sk_sessions_free(d->sessions);		/* sessions go on without us */
+	sk_sessions_free(d->sessions); /* sessions go on without us */
 	if (d->user)
 		sk_user_transport_free(d->user);
 	sk_mgmt_server_free(d->server);

@@ -11,7 +11,7 @@
 /** Sessions that were here before us: who lives is asked, who is dead is swept. */
 
 #define ADOPT_MAX 8192
-#define HELLO_MS 10000
+#define HELLO_MS  10000
 
 /* Events until the session is bound to its owner fall on the floor: hello tells what matters. */
 static void no_up(void *ctx)
@@ -47,7 +47,13 @@ static void no_async(void *ctx, uint8_t event, uint16_t p1, uint16_t p2, uint16_
 }
 
 const struct sk_transport_events sk_user_no_events = {
-	.up = no_up, .pdu = no_pdu, .down = no_why, .health = no_health, .ready = no_why, .async_msg = no_async, .ended = no_why,
+	.up = no_up,
+	.pdu = no_pdu,
+	.down = no_why,
+	.health = no_health,
+	.ready = no_why,
+	.async_msg = no_async,
+	.ended = no_why,
 };
 
 static void left_alone(struct sk_xsess *x, const char *why)
@@ -117,7 +123,8 @@ static void adopt_one(struct sk_transport *t, uint32_t sid,
 }
 
 int sk_user_adopt(struct sk_transport *t,
-		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
+		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node,
+				enum sk_xsess_health health),
 		  const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
 {
 	SK_MEM uint32_t *sids = calloc(ADOPT_MAX, sizeof(*sids));
@@ -135,7 +142,8 @@ int sk_user_adopt(struct sk_transport *t,
 			sids[dead++] = sid;
 	}
 	if (dead)
-		sk_notice(SK_ROOM_TRANSPORT, "%u dead session%s left something behind: removing it", dead, dead == 1 ? "" : "s");
+		sk_notice(SK_ROOM_TRANSPORT, "%u dead session%s left something behind: removing it", dead,
+			  dead == 1 ? "" : "s");
 	if (dead)
 		sk_user_sweep(sk_user(t), sids, dead);
 	return 0;
