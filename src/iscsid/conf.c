@@ -23,8 +23,7 @@ void sk_daemon_conf(struct sk_daemon *d)
 	struct sk_err err = { 0 };
 
 	if (access(d->places.conf_file, R_OK) < 0)
-		sk_warning(SK_ROOM_DOOR, "can't open configuration file %s: defaults are used",
-			   d->places.conf_file);
+		sk_warning(SK_ROOM_DOOR, "can't open configuration file %s: defaults are used", d->places.conf_file);
 	d->safe_logout = word_is(d->places.conf_file, "iscsid.safe_logout", "Yes", false);
 	d->fallback = word_is(d->places.conf_file, "iscsid.transport.fallback", "user", true);
 	alias = sk_conf_get(d->places.name_file, "InitiatorAlias", NULL);
@@ -34,11 +33,8 @@ void sk_daemon_conf(struct sk_daemon *d)
 		d->alias[0] = '\0';
 	d->alias[sizeof(d->alias) - 1] = '\0';
 	if (sk_initiator_name(d->places.name_file, &name, &err) < 0)
-		sk_warning(SK_ROOM_DOOR,
-			   "InitiatorName is not known: %s. Sessions need one: put a line \"InitiatorName=iqn…\" "
-			   "into %s "
-			   "(iscsi-iname makes such a name)",
-			   err.msg, d->places.name_file);
+		sk_warning(SK_ROOM_DOOR, "InitiatorName is not known: %s. Sessions need one: put a line \"InitiatorName=iqn…\" into %s "
+			   "(iscsi-iname makes such a name)", err.msg, d->places.name_file);
 }
 
 /* Read again each time: the file may have been written since we started. */

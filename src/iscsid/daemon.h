@@ -18,16 +18,16 @@ struct sk_daemon {
 	struct sk_transport *user;
 	struct sk_sessions *sessions;
 	struct sk_mgmt_server *server;
-	struct sk_timer *stop_timer;
-	bool safe_logout, fallback; /* of iscsid.conf, read at start */
+	struct sk_timer *stop_timer, *adopt_timer;
+	bool safe_logout, fallback;	/* of iscsid.conf, read at start */
 	bool note_logged;
-	bool stopping;
+	bool stopping, serving, failed;
 	char alias[256];
 	int listen_fds[2];
 	unsigned n_listen;
-	int pid_fd;   /* kept open and locked */
-	int lock_fd;  /* one daemon per run directory */
-	int ready_fd; /* daemon mode: the parent waits here */
+	int pid_fd;			/* kept open and locked */
+	int lock_fd;			/* one daemon per run directory */
+	int ready_fd;			/* daemon mode: the parent waits here */
 };
 
 /* log.c */
@@ -35,10 +35,10 @@ void sk_daemon_log_open(const struct sk_iscsid_opts *o);
 
 /* start.c: everything between the command line and the loop; -1: told, exit 1 */
 int sk_daemon_sockets(struct sk_daemon *d);
-int sk_daemon_background(struct sk_daemon *d); /* returns 0 in the child, or ends the parent */
+int sk_daemon_background(struct sk_daemon *d);	/* returns 0 in the child, or ends the parent */
 void sk_daemon_harden(const struct sk_daemon *d);
-int sk_daemon_drop(const struct sk_daemon *d); /* -u, -g */
-void sk_daemon_ready(struct sk_daemon *d);     /* tells parent and service manager */
+int sk_daemon_drop(const struct sk_daemon *d);	/* -u, -g */
+void sk_daemon_ready(struct sk_daemon *d);	/* tells parent and service manager */
 
 /* conf.c: files it reads */
 void sk_daemon_conf(struct sk_daemon *d);

@@ -30,8 +30,7 @@ static void put_int(struct json_object *o, const char *key, int64_t value)
 	json_object_object_add(o, key, json_object_new_int64(value));
 }
 
-/* ---------------------------------------------------------------------------------------------------------------
- * disks */
+/* --------------------------------------------------------------------------------------------------------------- disks */
 
 struct listing {
 	const struct sk_daemon *d;
@@ -43,8 +42,7 @@ static void put_by_path(const struct listing *l, struct json_object *o, uint64_t
 {
 	char name[300], path[700];
 
-	if (sk_link_name(l->s->persistent_addr, l->s->persistent_port, l->s->target, lun, name, sizeof(name),
-			 NULL) < 0)
+	if (sk_link_name(l->s->persistent_addr, l->s->persistent_port, l->s->target, lun, name, sizeof(name), NULL) < 0)
 		return;
 	snprintf(path, sizeof(path), "%s/disk/by-path/%s", l->d->places.devdir, name);
 	if (access(path, F_OK) == 0)
@@ -58,7 +56,7 @@ static bool add_disk(void *ctx, const struct sk_sys_lun *lun)
 	char dev[64];
 
 	if (!lun->disk[0] && !lun->path[0])
-		return true; /* a LUN, but no disk: a target's controller */
+		return true;		/* a LUN, but no disk: a target's controller */
 	o = json_object_new_object();
 	if (!o)
 		return false;
@@ -86,8 +84,7 @@ struct json_object *sk_daemon_disks(const struct sk_daemon *d, uint32_t sid)
 	return l.disks;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- the
- * answer */
+/* ----------------------------------------------------------------------------------------------------------- the answer */
 
 static struct json_object *success(const struct asked *a, const struct sk_outcome *out)
 {
@@ -144,8 +141,7 @@ static void step(void *ctx, const struct sk_step *p)
 	sk_mgmt_progress(a->req, "attempt", o);
 }
 
-/* --------------------------------------------------------------------------------------------------------- the
- * request */
+/* --------------------------------------------------------------------------------------------------------- the request */
 
 static int read_record(struct json_object *o, struct sk_record **ret, struct sk_err *err)
 {
@@ -156,8 +152,7 @@ static int read_record(struct json_object *o, struct sk_record **ret, struct sk_
 	r = sk_record_new(SK_REC_NODE, err);
 	if (!r)
 		return -1;
-	json_object_object_foreach(o, key, value)
-	{
+	json_object_object_foreach(o, key, value) {
 		struct sk_err why = { 0 };
 
 		if (json_object_is_type(value, json_type_string) &&
@@ -175,8 +170,7 @@ static int read_record(struct json_object *o, struct sk_record **ret, struct sk_
 static int choose_path(struct sk_daemon *d, const struct sk_record *r, const char **ret_note, struct sk_err *err)
 {
 	static const char no_kernel[] = "this kernel has no iSCSI: the user transport carries the session";
-	static const char has_kernel[] =
-		"the user transport carries the session; this version does not drive the kernel's";
+	static const char has_kernel[] = "the user transport carries the session; this version does not drive the kernel's";
 	const char *t = sk_record_get(r, "iface.transport_name");
 
 	*ret_note = NULL;
@@ -185,8 +179,7 @@ static int choose_path(struct sk_daemon *d, const struct sk_record *r, const cha
 	if (t && *t && strcmp(t, "tcp") != 0)
 		return sk_fail(err, SK_ENOTSUP, "transport %s is not available", t);
 	if (!d->fallback)
-		return sk_fail(err, SK_ENOTSUP,
-			       "no kernel transport for tcp, and iscsid.transport.fallback is not \"user\"");
+		return sk_fail(err, SK_ENOTSUP, "no kernel transport for tcp, and iscsid.transport.fallback is not \"user\"");
 	*ret_note = sk_sys_has_kernel_iscsi(&d->places) ? has_kernel : no_kernel;
 	if (!d->note_logged)
 		sk_notice(SK_ROOM_DOOR, "iface.transport_name = tcp: %s", *ret_note);
@@ -223,16 +216,9 @@ static int start(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_objec
 	a->d = d;
 	a->req = req;
 	ask = (struct sk_ask_login){
-		.initiator = name.s,
-		.slot = (unsigned)slot,
-		.timeout_s = (unsigned)timeout_s,
-		.step = step,
-		.done = done,
-		.ctx = a,
-		.multiple = sk_msg_bool(params, "multiple", false),
-		.ensure = sk_msg_bool(params, "ensure", false),
-		.fail_fast = sk_msg_bool(params, "fail_fast", false),
-		.login_only = wait && !strcmp(wait, "login"),
+		.initiator = name.s, .slot = (unsigned)slot, .timeout_s = (unsigned)timeout_s, .step = step, .done = done,
+		.ctx = a, .multiple = sk_msg_bool(params, "multiple", false), .ensure = sk_msg_bool(params, "ensure", false),
+		.fail_fast = sk_msg_bool(params, "fail_fast", false), .login_only = wait && !strcmp(wait, "login"),
 	};
 	if (sk_sessions_login(d->sessions, node, &ask, err) == 0)
 		return 0;

@@ -12,7 +12,8 @@
 
 /** iscsid - the control daemon: one thread, one loop, nothing in it blocks. */
 
-#define STOP_MS 50 /* for the last answers to leave */
+#define STOP_MS 50	/* for the last answers to leave */
+#define ADOPT_MS 5000	/* how long a session that does not answer keeps the others' users waiting */
 
 static void on_stop(void *ctx)
 {
@@ -34,6 +35,37 @@ static void on_signal(void *ctx, int signum)
 
 	if (signum == SIGTERM || (signum == SIGINT && d->opts.foreground))
 		sk_daemon_stop(d);
+}
+
+/* Who asks before all that runs is known would get wrong answers: their connections wait in the backlog. */
+static void begin_to_serve(void *ctx)
+{
+	struct sk_daemon *d = ctx;
+	struct sk_err err = { 0 };
+
+	if (d->serving)
+		return;
+	d->serving = true;
+	for (unsigned i = 0; i < d->n_listen; i++) {
+		int fd = sk_give_fd(&d->listen_fds[i]);
+
+		if (sk_mgmt_server_add(d->server, fd, &err) < 0) {
+			sk_error(SK_ROOM_DOOR, "start: %s", err.msg);
+			d->failed = true;
+			sk_loop_stop(d->loop);
+			return;
+		}
+	}
+	sk_daemon_ready(d);
+}
+
+static void on_adopt_timer(void *ctx)
+{
+	const struct sk_daemon *d = ctx;
+
+	if (!d->serving)
+		sk_warning(SK_ROOM_DOOR, "some running sessions do not answer; serving without them");
+	begin_to_serve(ctx);
 }
 
 static int places(struct sk_daemon *d)
@@ -63,31 +95,25 @@ static int build(struct sk_daemon *d, struct sk_err *err)
 	d->rng = sk_rng_system();
 	d->stop_timer = sk_timer_new(d->loop, on_stop, d, err);
 	d->user = sk_user_transport_new(d->loop, &d->places, &user, err);
-	if (!d->stop_timer || !d->user)
+	d->adopt_timer = sk_timer_new(d->loop, on_adopt_timer, d, err);
+	if (!d->stop_timer || !d->adopt_timer || !d->user)
 		return -1;
 	cfg = (struct sk_sessions_cfg){ .loop = d->loop, .transport = d->user, .rng = &d->rng };
 	sk_daemon_machine(cfg.machine, sizeof(cfg.machine));
 	memcpy(cfg.alias, d->alias, sizeof(cfg.alias));
 	d->sessions = sk_sessions_new(&cfg, err);
 	d->server = sk_mgmt_server_new(d->loop, sk_daemon_handle, d, err);
-	if (!d->sessions || !d->server)
-		return -1;
-	for (unsigned i = 0; i < d->n_listen; i++) {
-		int fd = sk_give_fd(&d->listen_fds[i]);
-
-		if (sk_mgmt_server_add(d->server, fd, err) < 0)
-			return -1;
-	}
-	return 0;
+	return d->sessions && d->server ? 0 : -1;
 }
 
 static void take_down(struct sk_daemon *d)
 {
-	sk_sessions_free(d->sessions); /* sessions go on without us */
+	sk_sessions_free(d->sessions);		/* sessions go on without us */
 	if (d->user)
 		sk_user_transport_free(d->user);
 	sk_mgmt_server_free(d->server);
 	sk_timer_free(d->stop_timer);
+	sk_timer_free(d->adopt_timer);
 	sk_loop_free(d->loop);
 }
 
@@ -104,13 +130,16 @@ static int serve(struct sk_daemon *d)
 		take_down(d);
 		return 1;
 	}
-	if (sk_sessions_adopt(d->sessions, &err) < 0)
+	sk_timer_at(d->adopt_timer, sk_loop_now(d->loop) + ADOPT_MS);
+	if (sk_sessions_adopt(d->sessions, begin_to_serve, d, &err) < 0) {
 		sk_error(SK_ROOM_DOOR, "take over running sessions: %s", err.msg);
-	sk_daemon_ready(d);
-	(void)sk_loop_run(d->loop);
+		begin_to_serve(d);
+	}
+	if (!d->failed)
+		(void)sk_loop_run(d->loop);
 	sk_notice(SK_ROOM_DOOR, "iscsid shutting down.");
 	take_down(d);
-	return 0;
+	return d->failed;
 }
 
 int main(int argc, char *argv[])

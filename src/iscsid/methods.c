@@ -62,11 +62,9 @@ static void config(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_obj
 	sk_mgmt_answer(req, o);
 }
 
-/* ---------------------------------------------------------------------------------------- logout, rescan,
- * statistics */
+/* ---------------------------------------------------------------------------------------- logout, rescan, statistics */
 
-static struct asked *asked_new(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params,
-			       struct sk_err *err)
+static struct asked *asked_new(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params, struct sk_err *err)
 {
 	int64_t sid = sk_msg_int(params, "sid", 0);
 	struct asked *a;
@@ -90,10 +88,8 @@ static void refuse(struct sk_mgmt_req *req, const struct sk_err *err)
 		enum sk_code code;
 		enum sk_result result;
 	} rows[] = {
-		{ SK_ENOENT, SK_RES_SESS_NOT_FOUND },
-		{ SK_EBUSY, SK_RES_INTERNAL },
-		{ SK_ENOTCONN, SK_RES_SESSION_NOT_CONNECTED },
-		{ SK_ENOTSUP, SK_RES_OP_NOT_SUPP },
+		{ SK_ENOENT, SK_RES_SESS_NOT_FOUND },	    { SK_EBUSY, SK_RES_INTERNAL },
+		{ SK_ENOTCONN, SK_RES_SESSION_NOT_CONNECTED }, { SK_ENOTSUP, SK_RES_OP_NOT_SUPP },
 		{ SK_ENOMEM, SK_RES_NOMEM },
 	};
 	enum sk_result result = SK_RES_INVAL;
@@ -124,8 +120,7 @@ static void logout(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_obj
 	struct sk_err err = { 0 };
 	struct asked *a = asked_new(d, req, params, &err);
 
-	if (a &&
-	    sk_sessions_logout(d->sessions, a->sid, sk_msg_bool(params, "force", false), logout_done, a, &err) == 0)
+	if (a && sk_sessions_logout(d->sessions, a->sid, sk_msg_bool(params, "force", false), logout_done, a, &err) == 0)
 		return;
 	free(a);
 	refuse(req, &err);
@@ -190,8 +185,7 @@ static void stats(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_obje
 	refuse(req, &err);
 }
 
-/* --------------------------------------------------------------------------------------------------------------
- * looking */
+/* -------------------------------------------------------------------------------------------------------------- looking */
 
 static struct json_object *portal_text(const char *host, uint16_t port)
 {
@@ -270,9 +264,15 @@ void sk_daemon_handle(void *ctx, struct sk_mgmt_req *req, const char *method, st
 		const char *name;
 		void (*fn)(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params);
 	} rows[] = {
-		{ "hello", hello },	      { "config", config },	  { "session.login", sk_method_login },
-		{ "session.logout", logout }, { "session.list", list },	  { "session.state", state },
-		{ "session.rescan", rescan }, { "session.stats", stats }, { "shutdown", shut_down },
+		{ "hello", hello },
+		{ "config", config },
+		{ "session.login", sk_method_login },
+		{ "session.logout", logout },
+		{ "session.list", list },
+		{ "session.state", state },
+		{ "session.rescan", rescan },
+		{ "session.stats", stats },
+		{ "shutdown", shut_down },
 	};
 	struct sk_daemon *d = ctx;
 	struct sk_err err = { 0 };

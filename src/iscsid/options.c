@@ -15,8 +15,7 @@ static const char usage[] =
 	"  -c, --config=FILE         configuration file (" SK_HOMEDIR "/iscsid.conf)\n"
 	"  -i, --initiatorname=FILE  file that holds the initiator name (" SK_HOMEDIR "/initiatorname.iscsi)\n"
 	"  -f, --foreground          stay in the foreground, log to the terminal\n"
-	"  -d, --debug=LEVEL|ROOMS   debug log: a number, or rooms: "
-	"loop,wire,sys,record,transport,datapath,session,\n"
+	"  -d, --debug=LEVEL|ROOMS   debug log: a number, or rooms: loop,wire,sys,record,transport,datapath,session,\n"
 	"                            discover,mgmt,door,all\n"
 	"  -u, --uid=UID             run as this user once the sockets are open\n"
 	"  -g, --gid=GID             run as this group once the sockets are open\n"
@@ -104,16 +103,11 @@ static int one(struct sk_iscsid_opts *o, int c, const char *arg)
 int sk_iscsid_parse(int argc, char *argv[], struct sk_iscsid_opts *ret)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "initiatorname", required_argument, NULL, 'i' },
-		{ "foreground", no_argument, NULL, 'f' },
-		{ "debug", required_argument, NULL, 'd' },
-		{ "uid", required_argument, NULL, 'u' },
-		{ "gid", required_argument, NULL, 'g' },
-		{ "no-pid-file", no_argument, NULL, 'n' },
-		{ "pid", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
+		{ "config", required_argument, NULL, 'c' },  { "initiatorname", required_argument, NULL, 'i' },
+		{ "foreground", no_argument, NULL, 'f' },    { "debug", required_argument, NULL, 'd' },
+		{ "uid", required_argument, NULL, 'u' },     { "gid", required_argument, NULL, 'g' },
+		{ "no-pid-file", no_argument, NULL, 'n' },   { "pid", required_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' },	     { "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, status = -1;

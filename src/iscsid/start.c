@@ -18,12 +18,11 @@
 #include "mgmt/activation.h"
 
 #define ABSTRACT_NAME "ISCSIADM_ABSTRACT_NAMESPACE"
-#define FILES_MAX     16384
-#define OOM_NEVER     "-1000"
-#define NICE	      (-10)
+#define FILES_MAX 16384
+#define OOM_NEVER "-1000"
+#define NICE (-10)
 
-/* -------------------------------------------------------------------------------------------------------------
- * sockets */
+/* ------------------------------------------------------------------------------------------------------------- sockets */
 
 static int lock_file(const char *path, int *ret_fd, struct sk_err *err)
 {
@@ -82,8 +81,7 @@ int sk_daemon_sockets(struct sk_daemon *d)
 	return -1;
 }
 
-/* ----------------------------------------------------------------------------------------------------------
- * background */
+/* ---------------------------------------------------------------------------------------------------------- background */
 
 static int open_pid_file(struct sk_daemon *d)
 {
@@ -109,8 +107,7 @@ static int write_pid(const struct sk_daemon *d)
 	char text[24];
 	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 
-	return d->pid_fd < 0 || (ftruncate(d->pid_fd, 0) == 0 && pwrite(d->pid_fd, text, (size_t)n, 0) == n) ? 0
-													     : -1;
+	return d->pid_fd < 0 || (ftruncate(d->pid_fd, 0) == 0 && pwrite(d->pid_fd, text, (size_t)n, 0) == n) ? 0 : -1;
 }
 
 /* The parent goes when the child is ready, or with 1 when the child went first. */
@@ -171,8 +168,7 @@ void sk_daemon_ready(struct sk_daemon *d)
 	sk_fd_close(&d->ready_fd);
 }
 
-/* ----------------------------------------------------------------------------------------------------------
- * privileges */
+/* ---------------------------------------------------------------------------------------------------------- privileges */
 
 static void raise_files(void)
 {
@@ -188,8 +184,7 @@ static void raise_files(void)
 	}
 	r.rlim_cur = r.rlim_max < FILES_MAX ? r.rlim_max : FILES_MAX;
 	if (setrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur < FILES_MAX)
-		sk_warning(SK_ROOM_DOOR, "at most %llu descriptors: about half as many sessions",
-			   (unsigned long long)r.rlim_cur);
+		sk_warning(SK_ROOM_DOOR, "at most %llu descriptors: about half as many sessions", (unsigned long long)r.rlim_cur);
 }
 
 static void spare_from_oom(void)
@@ -200,8 +195,8 @@ static void spare_from_oom(void)
 		sk_debug(SK_ROOM_DOOR, "oom_score_adj: %s", strerror(errno));
 }
 
-/* Locked pages keep a recovery from waiting for the very disk it is to bring back. Only with no limit in the way:
- * with one, MCL_FUTURE would make later allocations fail. */
+/* Locked pages keep a recovery from waiting for the very disk it is to bring back. Only with no limit in the way: with one,
+ * MCL_FUTURE would make later allocations fail. */
 static void lock_memory(void)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };

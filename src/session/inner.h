@@ -9,7 +9,7 @@
 #include "session/isid.h"
 #include "session/session.h"
 
-struct waiter { /* somebody who asked for this session's login */
+struct waiter {			/* somebody who asked for this session's login */
 	struct waiter *next;
 	bool login_only, existing;
 	sk_step_fn *step;
@@ -17,7 +17,7 @@ struct waiter { /* somebody who asked for this session's login */
 	void *ctx;
 };
 
-struct asker { /* somebody who asked for its end, or for a rescan */
+struct asker {			/* somebody who asked for its end, or for a rescan */
 	sk_outcome_fn *done;
 	void *ctx;
 };
@@ -39,11 +39,11 @@ struct sk_session {
 	unsigned slot;
 	struct sk_isid isid;
 
-	struct sk_addrs addrs;	      /* of the portal being tried */
-	struct sk_addrs good;	      /* of the persistent portal, when it last worked */
-	struct sk_portal redirect;    /* where the target sent us */
-	struct sk_portal current;     /* the numeric address of the last connection */
-	struct sockaddr_storage from; /* who redirected us */
+	struct sk_addrs addrs;		/* of the portal being tried */
+	struct sk_addrs good;		/* of the persistent portal, when it last worked */
+	struct sk_portal redirect;	/* where the target sent us */
+	struct sk_portal current;	/* the numeric address of the last connection */
+	struct sockaddr_storage from;	/* who redirected us */
 	struct sk_job *resolving;
 	struct sk_login *login;
 
@@ -52,30 +52,32 @@ struct sk_session {
 	unsigned n_events;
 	bool running;
 
-	bool slot_held;	   /* counted in all->under_way */
-	bool slot_relogin; /* ... and in all->relogins */
+	bool slot_held;			/* counted in all->under_way */
+	bool slot_relogin;		/* ... and in all->relogins */
 	bool start_due, dead;
 	enum sk_sm_kind start_with;
 	enum sk_xsess_health health;
 	int32_t tpgt;
 	struct waiter *waiters;
 	struct asker logout, rescan;
-	enum sk_cause logged_cause; /* of the last failure that was logged */
+	enum sk_cause logged_cause;	/* of the last failure that was logged */
 };
 
 struct sk_sessions {
 	struct sk_sessions_cfg cfg;
 	struct sk_session *first;
-	struct sk_timer *reaper;      /* frees dead sessions outside of their callbacks */
-	unsigned under_way, relogins; /* attempts that hold a slot */
+	struct sk_timer *reaper;	/* frees dead sessions outside of their callbacks */
+	unsigned under_way, relogins;	/* attempts that hold a slot */
 	bool freeing;
+	void (*adopted)(void *ctx);	/* who waits for the end of the adoption */
+	void *adopted_ctx;
 };
 
 /* session.c: one session */
 void sk_session_post(struct sk_session *s, struct sk_sm_event ev);
-void sk_session_start(struct sk_session *s, enum sk_sm_kind with); /* when a slot is free */
+void sk_session_start(struct sk_session *s, enum sk_sm_kind with);	/* when a slot is free */
 extern const struct sk_transport_events sk_session_events;
-int sk_session_arm(struct sk_session *s, struct sk_err *err); /* its timer */
+int sk_session_arm(struct sk_session *s, struct sk_err *err);	/* its timer */
 void sk_session_free(struct sk_session *s);
 void sk_session_answer(struct sk_session *s, enum sk_result code, bool only_login);
 const struct sockaddr_storage *sk_session_addr(const struct sk_session *s);
@@ -87,7 +89,7 @@ void sk_talk_end(struct sk_session *s);
 
 /* act.c: what the machine asks for */
 void sk_session_do(struct sk_session *s, unsigned acts);
-void sk_session_give_up(struct sk_session *s); /* answers whoever asked for a logout or a rescan */
+void sk_session_give_up(struct sk_session *s);	/* answers whoever asked for a logout or a rescan */
 
 /* say.c: the log */
 void sk_say_up(const struct sk_session *s);

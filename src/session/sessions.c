@@ -10,12 +10,11 @@
 
 /** All sessions: who is meant by a request, how many attempts go on at once, who is freed when. */
 
-#define LOGINS	 64
+#define LOGINS 64
 #define RELOGINS 32
-#define SCAN_MS	 60000
+#define SCAN_MS 60000
 
-/* ---------------------------------------------------------------------------------------------------------------
- * slots */
+/* --------------------------------------------------------------------------------------------------------------- slots */
 
 bool sk_sessions_take_slot(struct sk_session *s)
 {
@@ -40,7 +39,7 @@ void sk_sessions_give_slot(struct sk_session *s)
 	s->all->under_way--;
 	s->all->relogins -= s->slot_relogin;
 	if (!s->all->freeing)
-		sk_timer_at(s->all->reaper, sk_loop_now(s->all->cfg.loop)); /* whoever waits is looked at there */
+		sk_timer_at(s->all->reaper, sk_loop_now(s->all->cfg.loop));	/* whoever waits is looked at there */
 }
 
 void sk_sessions_next(struct sk_sessions *all)
@@ -74,8 +73,7 @@ static void reap(void *ctx)
 	sk_sessions_next(all);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ the
- * list */
+/* ------------------------------------------------------------------------------------------------------------ the list */
 
 struct sk_sessions *sk_sessions_new(const struct sk_sessions_cfg *cfg, struct sk_err *err)
 {
@@ -159,14 +157,13 @@ static bool isid_taken(void *ctx, const struct sk_isid *isid)
 	const struct sk_session *me = ctx;
 
 	for (const struct sk_session *s = me->all->first; s; s = s->next)
-		if (s != me && !s->dead && sk_iname_eq(&s->target, &me->target) &&
-		    sk_iname_eq(&s->initiator, &me->initiator) && !memcmp(&s->isid, isid, sizeof(*isid)))
+		if (s != me && !s->dead && sk_iname_eq(&s->target, &me->target) && sk_iname_eq(&s->initiator, &me->initiator) &&
+		    !memcmp(&s->isid, isid, sizeof(*isid)))
 			return true;
 	return false;
 }
 
-/* -------------------------------------------------------------------------------------------------------- a new
- * session */
+/* -------------------------------------------------------------------------------------------------------- a new session */
 
 /* What a record says of who and where. The name in force: the iface's own, else @initiator. */
 static int set_key(struct sk_session *s, const char *initiator, struct sk_err *err)
@@ -218,13 +215,10 @@ static void init_machine(struct sk_session *s, const struct sk_ask_login *ask)
 	sk_node_timers_of(s->node, &t);
 	cfg = (struct sk_sm_cfg){
 		.login_timeout_ms = t.login_ms,
-		.window_ms =
-			(uint32_t)SK_MIN((uint64_t)t.initial_login_retry_max * t.login_ms, (uint64_t)UINT32_MAX),
+		.window_ms = (uint32_t)SK_MIN((uint64_t)t.initial_login_retry_max * t.login_ms, (uint64_t)UINT32_MAX),
 		.scan_ms = SCAN_MS,
 		.logout_timeout_ms = t.logout_ms,
-		.time2wait_ms = (uint32_t)SK_MAX((int64_t)0,
-						 sk_record_int(s->node, "node.session.iscsi.DefaultTime2Wait")) *
-				1000,
+		.time2wait_ms = (uint32_t)SK_MAX((int64_t)0, sk_record_int(s->node, "node.session.iscsi.DefaultTime2Wait")) * 1000,
 		.reopen_max = t.reopen_max,
 		.seed = (uint32_t)s->isid.b[3] << 16 | (uint32_t)s->isid.b[4] << 8 | s->isid.b[5],
 	};
@@ -238,9 +232,7 @@ static void init_machine(struct sk_session *s, const struct sk_ask_login *ask)
 
 static void choose_isid(struct sk_session *s)
 {
-	struct sk_isid_of of = {
-		s->all->cfg.machine, s->initiator.s, s->target.s, s->host, s->iface, s->port, s->slot
-	};
+	struct sk_isid_of of = { s->all->cfg.machine, s->initiator.s, s->target.s, s->host, s->iface, s->port, s->slot };
 
 	sk_isid_for(&of, isid_taken, s, &s->isid);
 }
@@ -263,9 +255,7 @@ static int add_waiter(struct sk_session *s, const struct sk_ask_login *ask, stru
 
 	if (!w)
 		return sk_fail(err, SK_ENOMEM, "no memory");
-	*w = (struct waiter){
-		.login_only = ask->login_only, .step = ask->step, .done = ask->done, .ctx = ask->ctx
-	};
+	*w = (struct waiter){ .login_only = ask->login_only, .step = ask->step, .done = ask->done, .ctx = ask->ctx };
 	while (*at)
 		at = &(*at)->next;
 	*at = w;
@@ -310,11 +300,9 @@ int sk_sessions_login(struct sk_sessions *all, struct sk_record *taken_node, con
 	return 0;
 }
 
-/* ---------------------------------------------------------------------------------------------------- other
- * requests */
+/* ---------------------------------------------------------------------------------------------------- other requests */
 
-int sk_sessions_logout(struct sk_sessions *all, uint32_t sid, bool force, sk_outcome_fn *done, void *ctx,
-		       struct sk_err *err)
+int sk_sessions_logout(struct sk_sessions *all, uint32_t sid, bool force, sk_outcome_fn *done, void *ctx, struct sk_err *err)
 {
 	struct sk_session *s = by_sid(all, sid);
 
@@ -399,8 +387,7 @@ unsigned sk_sessions_count(const struct sk_sessions *all)
 	return n;
 }
 
-/* ------------------------------------------------------------------------------------------------------------
- * adoption */
+/* ------------------------------------------------------------------------------------------------------------ adoption */
 
 static void read_tag(struct sk_session *s, const char *tag)
 {
@@ -433,16 +420,24 @@ static void found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, e
 	read_tag(s, ops->tag(x));
 	init_machine(s, NULL);
 	append(s);
-	sk_notice(SK_ROOM_SESSION, "session %u to [target: %s, portal: %s,%u] through [iface: %s] taken over, %s",
-		  ops->sid(x), s->target.s, s->host, s->port, s->iface,
-		  health == SK_HEALTH_LOGGED_IN ? "untouched" : "logging in again");
+	sk_notice(SK_ROOM_SESSION, "session %u to [target: %s, portal: %s,%u] through [iface: %s] taken over, %s", ops->sid(x),
+		  s->target.s, s->host, s->port, s->iface, health == SK_HEALTH_LOGGED_IN ? "untouched" : "logging in again");
 	if (health == SK_HEALTH_LOGGED_IN)
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_ADOPT_UP });
 	else
 		sk_session_start(s, SK_SM_ADOPT_DOWN);
 }
 
-int sk_sessions_adopt(struct sk_sessions *all, struct sk_err *err)
+static void adoption_over(void *ctx)
 {
-	return all->cfg.transport->ops->adopt(all->cfg.transport, found, &sk_session_events, all, err);
+	struct sk_sessions *all = ctx;
+
+	all->adopted(all->adopted_ctx);
+}
+
+int sk_sessions_adopt(struct sk_sessions *all, void (*over)(void *ctx), void *ctx, struct sk_err *err)
+{
+	all->adopted = over;
+	all->adopted_ctx = ctx;
+	return all->cfg.transport->ops->adopt(all->cfg.transport, found, adoption_over, &sk_session_events, all, err);
 }

@@ -11,7 +11,7 @@
 /** Sessions that were here before us: who lives is asked, who is dead is swept. */
 
 #define ADOPT_MAX 8192
-#define HELLO_MS  10000
+#define HELLO_MS 10000
 
 /* Events until the session is bound to its owner fall on the floor: hello tells what matters. */
 static void no_up(void *ctx)
@@ -47,13 +47,7 @@ static void no_async(void *ctx, uint8_t event, uint16_t p1, uint16_t p2, uint16_
 }
 
 const struct sk_transport_events sk_user_no_events = {
-	.up = no_up,
-	.pdu = no_pdu,
-	.down = no_why,
-	.health = no_health,
-	.ready = no_why,
-	.async_msg = no_async,
-	.ended = no_why,
+	.up = no_up, .pdu = no_pdu, .down = no_why, .health = no_health, .ready = no_why, .async_msg = no_async, .ended = no_why,
 };
 
 static void left_alone(struct sk_xsess *x, const char *why)
@@ -62,9 +56,14 @@ static void left_alone(struct sk_xsess *x, const char *why)
 	sk_user_free(x);
 }
 
-static void hello_answer(void *ctx, struct json_object *result, const struct sk_err *err)
+static void one_answered(struct user *u)
 {
-	struct sk_xsess *x = ctx;
+	if (--u->adopting == 0)
+		u->adopted(u->adopted_ctx);
+}
+
+static void take_over(struct sk_xsess *x, struct json_object *result, const struct sk_err *err)
+{
 	struct sk_err why = { 0 };
 	struct sk_record *copy;
 	const char *iface, *scan;
@@ -93,6 +92,15 @@ static void hello_answer(void *ctx, struct json_object *result, const struct sk_
 	x->found(x->found_ctx, x, copy, sk_user_health_word(sk_msg_str(result, "health")));
 }
 
+static void hello_answer(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	struct sk_xsess *x = ctx;
+	struct user *u = x->u;
+
+	take_over(x, result, err);
+	one_answered(u);
+}
+
 static void adopt_one(struct sk_transport *t, uint32_t sid,
 		      void (*found)(void *, struct sk_xsess *, struct sk_record *, enum sk_xsess_health),
 		      const struct sk_transport_events *ev, void *ctx)
@@ -116,22 +124,27 @@ static void adopt_one(struct sk_transport *t, uint32_t sid,
 	sk_udir_about(t->places, sid, x->initiator, sizeof(x->initiator), x->tag, sizeof(x->tag));
 	json_object_object_add(p, "version", json_object_new_int(1));
 	if (x->node && sk_user_connect_ctl(x, HELLO_MS / 2, &err) == 0 &&
-	    sk_ctl_call(x->ctl, "hello", sk_give(p), -1, HELLO_MS, hello_answer, x, &err) == 0)
+	    sk_ctl_call(x->ctl, "hello", sk_give(p), -1, HELLO_MS, hello_answer, x, &err) == 0) {
+		x->u->adopting++;
 		return;
+	}
 	json_object_put(p);
 	left_alone(x, err.msg);
 }
 
 int sk_user_adopt(struct sk_transport *t,
-		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node,
-				enum sk_xsess_health health),
-		  const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
+		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
+		  void (*over)(void *ctx), const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
 {
 	SK_MEM uint32_t *sids = calloc(ADOPT_MAX, sizeof(*sids));
+	struct user *u = sk_user(t);
 	unsigned n, dead = 0;
 
 	if (!sids)
 		return sk_fail(err, SK_ENOMEM, "no memory");
+	u->adopting = 1;	/* ourselves, until everyone is asked */
+	u->adopted = over;
+	u->adopted_ctx = ctx;
 	n = sk_udir_list(t->places, sids, ADOPT_MAX);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t sid = sids[i];
@@ -142,9 +155,9 @@ int sk_user_adopt(struct sk_transport *t,
 			sids[dead++] = sid;
 	}
 	if (dead)
-		sk_notice(SK_ROOM_TRANSPORT, "%u dead session%s left something behind: removing it", dead,
-			  dead == 1 ? "" : "s");
+		sk_notice(SK_ROOM_TRANSPORT, "%u dead session%s left something behind: removing it", dead, dead == 1 ? "" : "s");
 	if (dead)
-		sk_user_sweep(sk_user(t), sids, dead);
+		sk_user_sweep(u, sids, dead);
+	one_answered(u);
 	return 0;
 }

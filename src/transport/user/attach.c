@@ -65,8 +65,8 @@ struct json_object *sk_user_reattach_params(const struct sk_params *p, const str
 	return o;
 }
 
-struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct sk_params *p,
-					  const struct sk_portal *current, int fd)
+struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct sk_params *p, const struct sk_portal *current,
+					  int fd)
 {
 	struct json_object *o = sk_user_reattach_params(p, current, fd);
 	const struct sk_record *r = x->node;

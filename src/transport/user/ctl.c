@@ -18,14 +18,14 @@
 #define RETRY_MS 20
 #define RX_CHUNK 16384
 
-struct frame { /* waits to be sent */
+struct frame {			/* waits to be sent */
 	struct frame *next;
 	struct sk_buf bytes;
 	size_t sent;
-	int fd; /* rides on the first byte; -1 = none or gone */
+	int fd;			/* rides on the first byte; -1 = none or gone */
 };
 
-struct call { /* waits for its answer */
+struct call {			/* waits for its answer */
 	struct call *next;
 	int id;
 	uint64_t deadline;
@@ -40,8 +40,8 @@ struct sk_ctl {
 	char path[108];
 	uint64_t patience_end;
 	int fd;
-	bool up, dead, inside; /* inside: a callback is running */
-	bool freed;	       /* ... and freed us */
+	bool up, dead, inside;		/* inside: a callback is running */
+	bool freed;			/* ... and freed us */
 	struct sk_watch *watch;
 	struct sk_timer *timer;
 	struct sk_buf in;
@@ -139,8 +139,7 @@ static void die(struct sk_ctl *c, const struct sk_err *why)
 		c->ev.down(c->ctx, why);
 }
 
-/* ---------------------------------------------------------------------------------------------------------
- * connecting */
+/* --------------------------------------------------------------------------------------------------------- connecting */
 
 static int peer_ok(int fd, struct sk_err *err)
 {
@@ -154,7 +153,7 @@ static int peer_ok(int fd, struct sk_err *err)
 	return 0;
 }
 
-static int try_connect(struct sk_ctl *c, struct sk_err *err) /* 1 connected, 0 not yet */
+static int try_connect(struct sk_ctl *c, struct sk_err *err)	/* 1 connected, 0 not yet */
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	SK_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -198,7 +197,7 @@ static void expire(struct sk_ctl *c)
 
 		if (k->deadline <= now) {
 			finish(c, k, NULL, &err);
-			next = c->calls; /* the callback may have changed the list */
+			next = c->calls;	/* the callback may have changed the list */
 		}
 		k = next;
 	}
@@ -225,8 +224,8 @@ static void on_timer(void *ctx)
 	leave(c);
 }
 
-struct sk_ctl *sk_ctl_open(struct sk_loop *l, const char *path, uint32_t patience_ms,
-			   const struct sk_ctl_events *ev, void *ctx, struct sk_err *err)
+struct sk_ctl *sk_ctl_open(struct sk_loop *l, const char *path, uint32_t patience_ms, const struct sk_ctl_events *ev,
+			   void *ctx, struct sk_err *err)
 {
 	struct sk_ctl *c = calloc(1, sizeof(*c));
 
@@ -255,10 +254,9 @@ struct sk_ctl *sk_ctl_open(struct sk_loop *l, const char *path, uint32_t patienc
 	return c;
 }
 
-/* -------------------------------------------------------------------------------------------------------------
- * sending */
+/* ------------------------------------------------------------------------------------------------------------- sending */
 
-static int send_some(struct sk_ctl *c, struct frame *f, struct sk_err *err) /* 1 all, 0 later */
+static int send_some(struct sk_ctl *c, struct frame *f, struct sk_err *err)	/* 1 all, 0 later */
 {
 	while (f->sent < f->bytes.n) {
 		union {
@@ -312,8 +310,8 @@ static int flush(struct sk_ctl *c, struct sk_err *err)
 	return 0;
 }
 
-int sk_ctl_call(struct sk_ctl *c, const char *method, struct json_object *taken_params, int taken_fd,
-		uint32_t timeout_ms, sk_ctl_answer_fn *fn, void *ctx, struct sk_err *err)
+int sk_ctl_call(struct sk_ctl *c, const char *method, struct json_object *taken_params, int taken_fd, uint32_t timeout_ms,
+		sk_ctl_answer_fn *fn, void *ctx, struct sk_err *err)
 {
 	struct json_object *msg = json_object_new_object();
 	struct frame *f = calloc(1, sizeof(*f));
@@ -326,12 +324,10 @@ int sk_ctl_call(struct sk_ctl *c, const char *method, struct json_object *taken_
 		sk_fd_close(&taken_fd);
 		free(f);
 		free(k);
-		return c->dead ? sk_fail(err, SK_ENOTCONN, "the session's process is gone")
-			       : sk_fail(err, SK_ENOMEM, "no memory");
+		return c->dead ? sk_fail(err, SK_ENOTCONN, "the session's process is gone") :
+				 sk_fail(err, SK_ENOMEM, "no memory");
 	}
-	*k = (struct call){
-		.id = ++c->last_id, .deadline = sk_loop_now(c->loop) + timeout_ms, .fn = fn, .ctx = ctx
-	};
+	*k = (struct call){ .id = ++c->last_id, .deadline = sk_loop_now(c->loop) + timeout_ms, .fn = fn, .ctx = ctx };
 	f->fd = taken_fd;
 	json_object_object_add(msg, "v", json_object_new_int(1));
 	json_object_object_add(msg, "id", json_object_new_int(k->id));
@@ -354,8 +350,7 @@ int sk_ctl_call(struct sk_ctl *c, const char *method, struct json_object *taken_
 	return 0;
 }
 
-/* -----------------------------------------------------------------------------------------------------------
- * receiving */
+/* ----------------------------------------------------------------------------------------------------------- receiving */
 
 static void answered(struct sk_ctl *c, struct json_object *msg)
 {
@@ -367,15 +362,12 @@ static void answered(struct sk_ctl *c, struct json_object *msg)
 	while (k && k->id != id)
 		k = k->next;
 	if (!k)
-		return; /* late: it has expired here */
+		return;		/* late: it has expired here */
 	if (error) {
 		const char *text = sk_msg_str(error, "text");
 		int64_t code = sk_msg_int(error, "code", SK_RES_ERR);
 
-		sk_fail(&err,
-			code == SK_RES_BUSY		  ? SK_EBUSY
-			: code == SK_RES_INVALID_MGMT_REQ ? SK_ENOTSUP
-							  : SK_EIO,
+		sk_fail(&err, code == SK_RES_BUSY ? SK_EBUSY : code == SK_RES_INVALID_MGMT_REQ ? SK_ENOTSUP : SK_EIO,
 			"%s", text ? text : "the session's process refused");
 	}
 	finish(c, k, error ? NULL : sk_msg_obj(msg, "result"), error ? &err : NULL);

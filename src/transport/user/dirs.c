@@ -21,10 +21,9 @@
 #include "sys/tree.h"
 
 #define RECORD_MAX (256U << 10)
-#define SID_MAX	   0x7fffffffU
+#define SID_MAX 0x7fffffffU
 
-static int path_of(char *ret, size_t n, struct sk_err *err, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+static int path_of(char *ret, size_t n, struct sk_err *err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 static int path_of(char *ret, size_t n, struct sk_err *err, const char *fmt, ...)
 {
@@ -51,8 +50,7 @@ static int make_dir(const char *path, struct sk_err *err)
 	return 0;
 }
 
-/* -----------------------------------------------------------------------------------------------------------------
- * ids */
+/* ----------------------------------------------------------------------------------------------------------------- ids */
 
 static bool taken(const struct sk_places *p, uint32_t sid)
 {
@@ -60,11 +58,9 @@ static bool taken(const struct sk_places *p, uint32_t sid)
 	char path[600];
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(where); i++) {
-		if (path_of(path, sizeof(path), NULL, "%s/%s%u", p->sysfs, where[i], sid) < 0 ||
-		    !access(path, F_OK))
+		if (path_of(path, sizeof(path), NULL, "%s/%s%u", p->sysfs, where[i], sid) < 0 || !access(path, F_OK))
 			return true;
-		if (path_of(path, sizeof(path), NULL, "%s/sys/%s%u", p->rundir, where[i], sid) < 0 ||
-		    !access(path, F_OK))
+		if (path_of(path, sizeof(path), NULL, "%s/sys/%s%u", p->rundir, where[i], sid) < 0 || !access(path, F_OK))
 			return true;
 	}
 	return sk_udir_path(p, sid, NULL, path, sizeof(path), NULL) < 0 || !access(path, F_OK);
@@ -95,7 +91,7 @@ int sk_udir_next_sid(const struct sk_places *p, uint32_t *ret, struct sk_err *er
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return sk_fail_sys(err, errno, "open %s", path);
-	if (fcntl(fd, F_OFD_SETLKW, &lock) < 0) /* held for an instant only */
+	if (fcntl(fd, F_OFD_SETLKW, &lock) < 0)	/* held for an instant only */
 		return sk_fail_sys(err, errno, "lock %s", path);
 	sid = read_last(fd);
 	do {
@@ -130,8 +126,7 @@ unsigned sk_udir_list(const struct sk_places *p, uint32_t *ret, unsigned max)
 	return n;
 }
 
-/* ----------------------------------------------------------------------------------------------------- the
- * directory */
+/* ----------------------------------------------------------------------------------------------------- the directory */
 
 static int write_file(const char *path, struct sk_span text, struct sk_err *err)
 {
@@ -151,8 +146,7 @@ static int write_file(const char *path, struct sk_span text, struct sk_err *err)
 	return 0;
 }
 
-static int write_about(const struct sk_places *p, uint32_t sid, const char *initiator, const char *tag,
-		       struct sk_err *err)
+static int write_about(const struct sk_places *p, uint32_t sid, const char *initiator, const char *tag, struct sk_err *err)
 {
 	char path[400], text[400];
 	int n = snprintf(text, sizeof(text), "%s\n%s\n", initiator, tag);
@@ -254,8 +248,7 @@ bool sk_udir_alive(const struct sk_places *p, uint32_t sid)
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* ------------------------------------------------------------------------------------------------------ what is
- * left */
+/* ------------------------------------------------------------------------------------------------------ what is left */
 
 struct sweep {
 	const struct sk_places *p;
@@ -271,12 +264,11 @@ static bool sweep_lun(void *ctx, const struct sk_sys_lun *l)
 	if (!l->disk[0])
 		return true;
 	snprintf(node, sizeof(node), "/dev/%s", l->disk);
-	if (sk_link_name(w->s->persistent_addr, w->s->persistent_port, w->s->target, l->lun, name, sizeof(name),
-			 &err) == 0)
+	if (sk_link_name(w->s->persistent_addr, w->s->persistent_port, w->s->target, l->lun, name, sizeof(name), &err) == 0)
 		(void)sk_link_remove(w->p->devdir, name, node, &err);
 	if (sk_loopdev_detach(node, l->path[0] ? l->path : NULL, true, &err) < 0)
-		sk_warning(SK_ROOM_TRANSPORT, "session %u is dead, its disk %s stays until it is closed: %s",
-			   w->s->sid, node, err.msg);
+		sk_warning(SK_ROOM_TRANSPORT, "session %u is dead, its disk %s stays until it is closed: %s", w->s->sid, node,
+			   err.msg);
 	return true;
 }
 

@@ -12,16 +12,14 @@
 #include "record/record.h"
 
 /** sk_udir_next_sid - hand out a session id nobody has: not in the run directory, not in the state tree, not in the
- * kernel. Remembered in <rundir>/next-sid under a lock, so that ids are not used again soon. Creates what is
- * missing. */
+ * kernel. Remembered in <rundir>/next-sid under a lock, so that ids are not used again soon. Creates what is missing. */
 int sk_udir_next_sid(const struct sk_places *p, uint32_t *ret, struct sk_err *err);
 
 /** sk_udir_path - "<rundir>/session/<sid>/<name>", or the directory itself when @name is NULL */
-int sk_udir_path(const struct sk_places *p, uint32_t sid, const char *name, char *ret, size_t n,
-		 struct sk_err *err);
+int sk_udir_path(const struct sk_places *p, uint32_t sid, const char *name, char *ret, size_t n, struct sk_err *err);
 
-/** sk_udir_create - the session's directory with its record (0600: it may hold secrets), and two lines for who
- * adopts it: the initiator name in force and @tag */
+/** sk_udir_create - the session's directory with its record (0600: it may hold secrets), and two lines for who adopts it:
+ * the initiator name in force and @tag */
 int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_record *node, const char *initiator,
 		   const char *tag, struct sk_err *err);
 

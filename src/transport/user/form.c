@@ -11,7 +11,6 @@
 
 enum kind { BOOL, U32, U16, I32 };
 
-/* clang-format off */
 static const struct field {
 	const char *name;
 	enum kind kind;
@@ -42,7 +41,6 @@ static const struct field {
 	F(exp_stat_sn, U32, 0, UINT32_MAX),
 #undef F
 };
-/* clang-format on */
 
 static int64_t field_get(const struct sk_params *p, const struct field *f)
 {
@@ -69,7 +67,7 @@ static int64_t field_get(const struct sk_params *p, const struct field *f)
 	return u32;
 }
 
-static void field_set(struct sk_params *p, const struct field *f, int64_t v) /* v is within min..max */
+static void field_set(struct sk_params *p, const struct field *f, int64_t v)	/* v is within min..max */
 {
 	char *at = (char *)p + f->off;
 	uint32_t u32 = (uint32_t)v;
@@ -104,8 +102,7 @@ struct json_object *sk_params_to_json(const struct sk_params *p)
 		int64_t v = field_get(p, &fields[i]);
 
 		json_object_object_add(o, fields[i].name,
-				       fields[i].kind == BOOL ? json_object_new_boolean(v != 0)
-							      : json_object_new_int64(v));
+				       fields[i].kind == BOOL ? json_object_new_boolean(v != 0) : json_object_new_int64(v));
 	}
 	for (size_t i = 0; i < sizeof(p->isid.b); i++)
 		snprintf(isid + 2 * i, 3, "%02x", p->isid.b[i]);

@@ -9,32 +9,32 @@
 #include "transport/user/user.h"
 #include "wire/tcp.h"
 
-#define SK_USER_START_MS  10000 /* for a new process to listen */
-#define SK_USER_ANSWER_MS 10000 /* for requests that only change state */
-
 struct user {
-	struct sk_transport t; /* first: a struct sk_transport * is a struct user * */
+	struct sk_transport t;		/* first: a struct sk_transport * is a struct user * */
 	char run_as[64], debug[128];
-	struct sweep *sweeps; /* under way */
+	struct sweep *sweeps;		/* under way */
+	unsigned adopting;		/* who has not answered yet */
+	void (*adopted)(void *ctx);	/* ... and who waits for them */
+	void *adopted_ctx;
 };
 
 struct sk_xsess {
 	struct user *u;
 	const struct sk_transport_events *ev;
 	void *ctx;
-	uint32_t sid; /* 0 until the first handoff */
+	uint32_t sid;			/* 0 until the first handoff */
 	struct sk_record *node;
 	char initiator[224], iface[80], tag[64];
 	struct sk_wire *wire;
 	struct sk_ctl *ctl;
-	struct sk_timer *later; /* ended() must not come from inside end() */
-	pid_t pid;		/* of the process we started, else 0 */
-	bool attached;		/* the process has the session */
+	struct sk_timer *later;		/* ended() must not come from inside end() */
+	pid_t pid;			/* of the process we started, else 0 */
+	bool attached;			/* the process has the session */
 	bool scan_by_hand;
 	bool gone;
 	void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health);
-	void *found_ctx;			    /* while it is being adopted */
-	const struct sk_transport_events *found_ev; /* ... and what its events will go to */
+	void *found_ctx;		/* while it is being adopted */
+	const struct sk_transport_events *found_ev;	/* ... and what its events will go to */
 };
 
 static inline struct user *sk_user(struct sk_transport *t)
@@ -52,21 +52,15 @@ void sk_user_free(struct sk_xsess *x);
 void sk_user_sweep(struct user *u, const uint32_t *sids, unsigned n);
 void sk_user_sweep_stop(struct user *u);
 
-/** sk_user_attach_params / _reattach_params - the params object of attach and reattach; @fd tells the local address
- */
-struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct sk_params *p,
-					  const struct sk_portal *current, int fd);
+/** sk_user_attach_params / _reattach_params - the params object of attach and reattach; @fd tells the local address */
+struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct sk_params *p, const struct sk_portal *current,
+					  int fd);
 struct json_object *sk_user_reattach_params(const struct sk_params *p, const struct sk_portal *current, int fd);
-
-/** sk_user_handoff - transport_ops.handoff */
-int sk_user_handoff(struct sk_xsess *x, const struct sk_params *params, const struct sk_portal *current,
-		    struct sk_err *err);
 
 /** sk_user_adopt - transport_ops.adopt */
 int sk_user_adopt(struct sk_transport *t,
-		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node,
-				enum sk_xsess_health health),
-		  const struct sk_transport_events *ev, void *ctx, struct sk_err *err);
+		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
+		  void (*over)(void *ctx), const struct sk_transport_events *ev, void *ctx, struct sk_err *err);
 
 enum sk_xsess_health sk_user_health_word(const char *word);
 

@@ -39,7 +39,7 @@ void sk_user_sweep(struct user *u, const uint32_t *sids, unsigned n)
 	struct sweep *s = calloc(1, sizeof(*s) + n * sizeof(*sids));
 
 	if (!s)
-		return; /* the next daemon sweeps as well */
+		return;		/* the next daemon sweeps as well */
 	s->u = u;
 	s->places = *u->t.places;
 	s->n = n;

@@ -2,19 +2,18 @@
 #ifndef SK_TRANSPORT_USER_USER_H
 #define SK_TRANSPORT_USER_USER_H
 
-/** The user transport: logins on a socket of ours, the data path in an iscsi-session process of its own per
- * session. */
+/** The user transport: logins on a socket of ours, the data path in an iscsi-session process of its own per session. */
 
 #include "transport/transport.h"
 
 struct sk_user_cfg {
-	const char *run_as; /* user the engines run as; NULL = iscsi-session's own choice */
-	const char *debug;  /* rooms, handed on to iscsi-session; NULL = none */
+	const char *run_as;	/* user the engines run as; NULL = iscsi-session's own choice */
+	const char *debug;	/* rooms, handed on to iscsi-session; NULL = none */
 };
 
 /** sk_user_transport_new - @loop and @places are lent for the transport's life */
 struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk_places *places,
 					   const struct sk_user_cfg *cfg, struct sk_err *err);
-void sk_user_transport_free(struct sk_transport *t); /* its sessions must be forgotten or gone */
+void sk_user_transport_free(struct sk_transport *t);	/* its sessions must be forgotten or gone */
 
 #endif

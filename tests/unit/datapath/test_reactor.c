@@ -214,26 +214,15 @@ static void lost(void *ctx, const struct sk_err *why)
 
 static void user_open(struct user *u, enum sk_reactor_kind kind, uint32_t busy_us)
 {
-	struct sk_reactor_cfg rc = {
-		.kind = kind, .busy_poll_us = busy_us, .ctx = u, .turn = turn, .next_ms = next_ms, .lost = lost
-	};
+	struct sk_reactor_cfg rc = { .kind = kind, .busy_poll_us = busy_us, .ctx = u, .turn = turn, .next_ms = next_ms,
+				     .lost = lost };
 	struct sk_engine_cfg ec = { .max_tasks = 16 };
 
 	*u = (struct user){ .event_fd = -1 };
 	u->par = (struct sk_params){
-		.initial_r2t = true,
-		.immediate_data = true,
-		.data_pdu_in_order = true,
-		.data_sequence_in_order = true,
-		.max_recv_dsl = 1U << 20,
-		.max_xmit_dsl = 1U << 20,
-		.max_burst = 1U << 20,
-		.first_burst = 1U << 20,
-		.max_outstanding_r2t = 1,
-		.cmd_sn = 1,
-		.exp_cmd_sn = 1,
-		.max_cmd_sn = 20,
-		.exp_stat_sn = 5,
+		.initial_r2t = true, .immediate_data = true, .data_pdu_in_order = true, .data_sequence_in_order = true,
+		.max_recv_dsl = 1U << 20, .max_xmit_dsl = 1U << 20, .max_burst = 1U << 20, .first_burst = 1U << 20,
+		.max_outstanding_r2t = 1, .cmd_sn = 1, .exp_cmd_sn = 1, .max_cmd_sn = 20, .exp_stat_sn = 5,
 	};
 	u->e = sk_engine_new(&ec, &u->par, &u->err);
 	u->r = sk_reactor_new(&rc, &u->err);
@@ -445,8 +434,7 @@ static void without_io_uring_it_is_epoll(void **st)
 	if (pid == 0) {
 		struct user u;
 
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
 			_exit(77);
 		user_open(&u, SK_REACTOR_URING, 0);
 		_exit(strcmp(sk_reactor_name(u.r), "epoll") ? 1 : 0);

@@ -21,7 +21,7 @@ struct world {
 	struct sk_places places;
 	struct sk_store *store;
 	unsigned count[SK_MERGE_FAILED + 1];
-	const char *busy; /* a target with a running session */
+	const char *busy;		/* a target with a running session */
 };
 
 static void open_world(struct world *w)
@@ -69,14 +69,8 @@ static void news(void *ctx, enum sk_merge_news what, const struct sk_node_key *k
 
 static int merge(struct world *w, unsigned ops, const char *const *names, const char *iface)
 {
-	struct sk_merge_cfg cfg = { .type = SK_DISC_SENDTARGETS,
-				    .host = "192.0.2.1",
-				    .port = 3260,
-				    .ops = ops,
-				    .in_use = in_use,
-				    .news = news,
-				    .ctx = w,
-				    .conf_file = w->places.conf_file };
+	struct sk_merge_cfg cfg = { .type = SK_DISC_SENDTARGETS, .host = "192.0.2.1", .port = 3260, .ops = ops, .in_use = in_use,
+				    .news = news, .ctx = w, .conf_file = w->places.conf_file };
 	struct sk_iname target[8];
 	struct sk_portal portal[8];
 	struct sk_merge_item items[8];
@@ -186,7 +180,7 @@ static void new_leaves_what_is_there(void **st)
 	assert_int_equal(w.count[SK_MERGE_ADDED] + w.count[SK_MERGE_UPDATED], 0);
 	assert_true(is_automatic(&w, A));
 	assert_int_equal(merge(&w, SK_MERGE_NEW, bc, "default"), 0);
-	assert_int_equal(nodes(&w), 3); /* nothing is removed */
+	assert_int_equal(nodes(&w), 3);		/* nothing is removed */
 	close_world(&w);
 }
 
@@ -215,7 +209,7 @@ static void delete_removes_only_what_is_stale_here(void **st)
 	assert_int_equal(merge(&w, SK_MERGE_NEW, ab, "default"), 0);
 	assert_int_equal(merge(&w, SK_MERGE_DELETE, bc, "default"), 0);
 	assert_int_equal(w.count[SK_MERGE_DELETED], 1);
-	assert_int_equal(nodes(&w), 1); /* C is told, not stored */
+	assert_int_equal(nodes(&w), 1);		/* C is told, not stored */
 	assert_int_equal(merge(&w, SK_MERGE_ALL, none, "default"), 0);
 	assert_int_equal(nodes(&w), 0);
 	close_world(&w);
@@ -244,7 +238,7 @@ static void another_iface_is_another_record(void **st)
 	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
 	assert_int_equal(merge(&w, SK_MERGE_NEW, ab, "eth7"), 0);
 	assert_int_equal(nodes(&w), 4);
-	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "eth7"), 0); /* records of other ifaces are stale */
+	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "eth7"), 0);	/* records of other ifaces are stale */
 	assert_int_equal(nodes(&w), 2);
 	close_world(&w);
 }

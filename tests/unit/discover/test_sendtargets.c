@@ -33,7 +33,7 @@ struct world {
 	uint16_t port;
 	struct sk_watch *accepting, *reading;
 	struct sk_framer framer;
-	unsigned conns, hang_up; /* hang_up: close that many connections as soon as they come */
+	unsigned conns, hang_up;	/* hang_up: close that many connections as soon as they come */
 	struct sk_record *disc;
 	struct sk_disc *d;
 	bool done;
@@ -206,7 +206,7 @@ static void the_whole_answer(void **st)
 	assert_string_equal(w.found[0].target.s, "iqn.2026-11.x:a");
 	assert_string_equal(w.found[0].portal.host, "192.0.2.1");
 	assert_string_equal(w.found[1].target.s, "iqn.2026-11.x:b");
-	assert_string_equal(w.found[1].portal.host, "127.0.0.1"); /* 0.0.0.0 is where it was asked */
+	assert_string_equal(w.found[1].portal.host, "127.0.0.1");	/* 0.0.0.0 is where it was asked */
 	assert_int_equal(w.found[1].portal.port, 3261);
 	assert_string_equal(w.found[2].portal.host, "2001:db8::1");
 	assert_string_equal(w.said, "");
@@ -292,13 +292,11 @@ static void statuses_have_their_words_and_codes(void **st)
 		unsigned logins;
 		const char *said;
 	} rows[] = {
-		{ 0x0201, SK_RES_LOGIN_AUTH_FAILED, 1,
-		  "Login failed to authenticate with target \n"
+		{ 0x0201, SK_RES_LOGIN_AUTH_FAILED, 1, "Login failed to authenticate with target \n"
 		  "discovery login to 127.0.0.1 rejected: initiator failed authorization\n" },
 		{ 0x0203, SK_RES_FATAL_LOGIN, 1,
 		  "discovery login to 127.0.0.1 rejected: initiator error (02/03), non-retryable, giving up\n" },
-		{ 0x0301, SK_RES_PDU_TIMEOUT, 3,
-		  "discovery login to 127.0.0.1 rejected: target error (03/01)\n"
+		{ 0x0301, SK_RES_PDU_TIMEOUT, 3, "discovery login to 127.0.0.1 rejected: target error (03/01)\n"
 		  "discovery login to 127.0.0.1 rejected: target error (03/01)\n"
 		  "discovery login to 127.0.0.1 rejected: target error (03/01)\n"
 		  "connection login retries (reopen_max) 2 exceeded\n" },
@@ -330,11 +328,11 @@ static void silence_has_its_limits(void **st)
 	start(&w, UINT64_MAX);
 	run(&w, 14000);
 	assert_false(w.done);
-	run(&w, 60000); /* three logins of 15 s, two pauses */
+	run(&w, 60000);			/* three logins of 15 s, two pauses */
 	assert_true(w.done);
 	assert_int_equal(sk_result_of_discovery(&w.err), SK_RES_PDU_TIMEOUT);
 	close_world(&w);
-	open_world(&w); /* and the caller's own */
+	open_world(&w);			/* and the caller's own */
 	w.peer.silent = true;
 	start(&w, 1000000 + 5000);
 	run(&w, 6000);
@@ -354,7 +352,7 @@ static void a_redirect_is_followed(void **st)
 	w.peer.status = 0x0101;
 	w.peer.redirect = to;
 	start(&w, UINT64_MAX);
-	run(&w, 5000); /* to itself, again and again */
+	run(&w, 5000);			/* to itself, again and again */
 	assert_true(w.done);
 	assert_int_equal(w.peer.logins, 17);
 	assert_int_equal(sk_result_of_discovery(&w.err), SK_RES_FATAL_LOGIN);
@@ -383,8 +381,8 @@ static void pauses_grow(void **st)
 	static const struct {
 		unsigned failures;
 		uint32_t ms;
-	} rows[] = { { 0, 0 },	   { 1, 1000 },	  { 9, 1000 },	 { 10, 2000 },	{ 20, 2000 },	  { 21, 5000 },
-		     { 26, 5000 }, { 27, 15000 }, { 34, 15000 }, { 35, 60000 }, { 100000, 60000 } };
+	} rows[] = { { 0, 0 }, { 1, 1000 }, { 9, 1000 }, { 10, 2000 }, { 20, 2000 }, { 21, 5000 }, { 26, 5000 }, { 27, 15000 },
+		     { 34, 15000 }, { 35, 60000 }, { 100000, 60000 } };
 
 	(void)st;
 	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++)

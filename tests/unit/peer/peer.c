@@ -51,16 +51,9 @@ static int login(struct peer *p, const struct sk_pdu *req, struct sk_pdu *rsp)
 	}
 	if (p->silent)
 		return 0;
-	r = (struct sk_login_rsp){ .transit = q.transit && !p->status,
-				   .csg = q.csg,
-				   .nsg = p->status ? 0 : q.nsg,
-				   .isid = q.isid,
-				   .tsih = 1,
-				   .itt = q.itt,
-				   .stat_sn = p->stat_sn++,
-				   .exp_cmd_sn = q.cmd_sn,
-				   .max_cmd_sn = q.cmd_sn + 31,
-				   .status = p->status };
+	r = (struct sk_login_rsp){ .transit = q.transit && !p->status, .csg = q.csg, .nsg = p->status ? 0 : q.nsg, .isid = q.isid,
+				   .tsih = 1, .itt = q.itt, .stat_sn = p->stat_sn++, .exp_cmd_sn = q.cmd_sn,
+				   .max_cmd_sn = q.cmd_sn + 31, .status = p->status };
 	sk_login_rsp_put(rsp->bhs, &r);
 	if (p->status >> 8 == 1)
 		sk_buf_printf(&rsp->data, "TargetAddress=%s", p->redirect);
@@ -89,12 +82,8 @@ static int text(struct peer *p, const struct sk_pdu *req, struct sk_pdu *rsp)
 		p->sent = 0;
 	left = p->targets_n - p->sent;
 	now = p->cut && left > p->cut ? p->cut : left;
-	r = (struct sk_text_rsp){ .final = now == left,
-				  .cont = now != left,
-				  .itt = q.itt,
-				  .ttt = now == left ? SK_TAG_NONE : TTT,
-				  .stat_sn = p->stat_sn++,
-				  .exp_cmd_sn = q.cmd_sn + 1,
+	r = (struct sk_text_rsp){ .final = now == left, .cont = now != left, .itt = q.itt,
+				  .ttt = now == left ? SK_TAG_NONE : TTT, .stat_sn = p->stat_sn++, .exp_cmd_sn = q.cmd_sn + 1,
 				  .max_cmd_sn = q.cmd_sn + 31 };
 	sk_text_rsp_put(rsp->bhs, &r);
 	sk_buf_add(&rsp->data, p->targets + p->sent, now);
@@ -109,9 +98,9 @@ static int logout(struct peer *p, const struct sk_pdu *req, struct sk_pdu *rsp)
 		return 0;
 	rsp->bhs[0] = SK_OP_LOGOUT_RSP;
 	rsp->bhs[1] = 0x80;
-	memcpy(rsp->bhs + 16, req->bhs + 16, 4); /* ITT */
+	memcpy(rsp->bhs + 16, req->bhs + 16, 4);	/* ITT */
 	sk_set_be32(rsp->bhs + 24, p->stat_sn++);
-	memcpy(rsp->bhs + 28, req->bhs + 24, 4); /* ExpCmdSN */
+	memcpy(rsp->bhs + 28, req->bhs + 24, 4);	/* ExpCmdSN */
 	sk_set_be32(rsp->bhs + 32, sk_be32(req->bhs + 24) + 31);
 	return 1;
 }

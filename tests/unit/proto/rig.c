@@ -182,8 +182,7 @@ int rig_feed(struct rig *r)
 	return res;
 }
 
-void rig_data_in(struct rig *r, uint32_t itt, uint32_t sn, uint32_t off, const void *data, uint32_t n,
-		 uint8_t flags)
+void rig_data_in(struct rig *r, uint32_t itt, uint32_t sn, uint32_t off, const void *data, uint32_t n, uint8_t flags)
 {
 	struct sk_data_in d = { .flags = flags, .itt = itt, .ttt = SK_TAG_NONE, .data_sn = sn, .offset = off,
 				.data_len = n };

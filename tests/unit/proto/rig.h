@@ -3,8 +3,8 @@
 #define SK_TESTS_RIG_H
 
 /**
- * An engine and the target it talks to, both in memory: a test reads what the engine sent PDU by PDU, and feeds
- * what the target answers: whole, in chunks, or cut at one byte. Buffers of tasks have guard bytes around them.
+ * An engine and the target it talks to, both in memory: a test reads what the engine sent PDU by PDU, and feeds what
+ * the target answers: whole, in chunks, or cut at one byte. Buffers of tasks have guard bytes around them.
  */
 
 #include "proto/engine.h"
@@ -55,8 +55,7 @@ void rig_push(struct rig *r, const uint8_t *bhs, const void *data, uint32_t n);
 int rig_feed(struct rig *r);
 
 /* Shorthands; each pushes one PDU with the current numbers. StatSN advances where the PDU consumes it. */
-void rig_data_in(struct rig *r, uint32_t itt, uint32_t sn, uint32_t off, const void *data, uint32_t n,
-		 uint8_t flags);
+void rig_data_in(struct rig *r, uint32_t itt, uint32_t sn, uint32_t off, const void *data, uint32_t n, uint8_t flags);
 void rig_rsp(struct rig *r, uint32_t itt, uint8_t status);
 void rig_r2t(struct rig *r, uint32_t itt, uint32_t ttt, uint32_t sn, uint32_t off, uint32_t len);
 void rig_tmf_rsp(struct rig *r, uint32_t itt, uint8_t response);

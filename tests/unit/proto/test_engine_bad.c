@@ -11,8 +11,8 @@
 #include "proto/digest.h"
 
 /*
- * What no good target does. Each is one row: a PDU with one field changed, and the message that must name the PDU
- * and the field. The connection is lost with SK_EPROTO, nothing was written outside the buffers (rig_put checks the
+ * What no good target does. Each is one row: a PDU with one field changed, and the message that must name the PDU and
+ * the field. The connection is lost with SK_EPROTO, nothing was written outside the buffers (rig_put checks the
  * guards), and every task is still there to be sent again.
  */
 
@@ -41,7 +41,7 @@ static void scene_open(struct scene *s, const struct sk_params *par)
 	s->i_none = sk_bhs_itt(p.bhs);
 }
 
-/* Feed what was pushed: it must be refused with @msg (or accepted when @msg is NULL), and all tasks survive. */
+/* Feed what was pushed: it must be refused with @msg (or accepted when @msg is NULL), and all three tasks survive. */
 static void scene_close(struct scene *s, const char *msg)
 {
 	struct rig_pdu p;
@@ -135,11 +135,9 @@ static void hostile_r2t(void **st)
 		{ 1, 1, 1, 8192, 16, "R2T: R2TSN 1 where 0 is due" },
 		{ 1, 1, 0, 8192, 0, "R2T: Desired Data Transfer Length is 0" },
 		{ 1, 0xffffffff, 0, 8192, 1, "R2T: Target Transfer Tag is the reserved value" },
-		{ 1, 1, 0, 8192, 91809,
-		  "R2T: Buffer Offset 8192 and 91809 bytes are outside the 100000 of the write" },
+		{ 1, 1, 0, 8192, 91809, "R2T: Buffer Offset 8192 and 91809 bytes are outside the 100000 of the write" },
 		{ 1, 1, 0, 100000, 1, "R2T: Buffer Offset 100000 and 1 bytes are outside the 100000 of the write" },
-		{ 1, 1, 0, 0xffffffff, 2,
-		  "R2T: Buffer Offset 4294967295 and 2 bytes are outside the 100000 of the write" },
+		{ 1, 1, 0, 0xffffffff, 2, "R2T: Buffer Offset 4294967295 and 2 bytes are outside the 100000 of the write" },
 		{ 1, 1, 0, 0xffff0000, 65536,
 		  "R2T: Buffer Offset 4294901760 and 65536 bytes are outside the 100000 of the write" },
 		{ 1, 1, 0, 0, 262145, "R2T: Desired Data Transfer Length 262145 is above MaxBurstLength 262144" },
@@ -191,8 +189,7 @@ static void hostile_headers(void **st)
 		{ SK_OP_SCSI_RSP, 27, 0x01, 0, "SCSI Response: StatSN 4294967041 where 4294967295 is due" },
 		{ SK_OP_SCSI_RSP, 1, 0x86, 0, "SCSI Response: flags 0x86: overflow and underflow" },
 		{ SK_OP_SCSI_RSP, 4, 1, 0, "opcode 0x21: TotalAHSLength 1, not 0" },
-		{ SK_OP_TMF_RSP, -1, 0, 0,
-		  "Task Management Response: Initiator Task Tag 0x00006002 is not of a request" },
+		{ SK_OP_TMF_RSP, -1, 0, 0, "Task Management Response: Initiator Task Tag 0x00006002 is not of a request" },
 		{ SK_OP_TMF_RSP, -1, 0, 4, "Task Management Response: DataSegmentLength 4, not 0" },
 		{ SK_OP_LOGOUT_RSP, -1, 0, 0, "Logout Response: Initiator Task Tag 0x00006002 belongs to no task" },
 		{ SK_OP_NOP_IN, -1, 0, 0, "NOP-In: Initiator Task Tag 0x00006002 belongs to no task" },
@@ -243,8 +240,7 @@ static void sense_longer_than_its_segment(void **st)
 
 	(void)st;
 	scene_open(&s, &par);
-	sk_scsi_rsp_put(bhs, &(struct sk_scsi_rsp){ .status = 2, .itt = s.i_none, .data_len = sizeof(seg) },
-			&s.r.sn);
+	sk_scsi_rsp_put(bhs, &(struct sk_scsi_rsp){ .status = 2, .itt = s.i_none, .data_len = sizeof(seg) }, &s.r.sn);
 	rig_push(&s.r, bhs, seg, sizeof(seg));
 	scene_close(&s, "SCSI Response: SenseLength 199 is more than the data segment of 200 bytes holds");
 	scene_open(&s, &par);

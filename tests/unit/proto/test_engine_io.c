@@ -73,13 +73,8 @@ static void check_condition_carries_sense(void **st)
 	rig_open(&r, &par, NULL);
 	t = rig_task(&r, SK_DIR_READ, 4096, 1);
 	rig_expect(&r, SK_OP_SCSI_CMD, &p);
-	sk_scsi_rsp_put(bhs,
-			&(struct sk_scsi_rsp){ .flags = SK_RSP_UNDERFLOW,
-					       .status = 2,
-					       .itt = sk_bhs_itt(p.bhs),
-					       .residual = 4096,
-					       .data_len = sizeof(seg) },
-			&r.sn);
+	sk_scsi_rsp_put(bhs, &(struct sk_scsi_rsp){ .flags = SK_RSP_UNDERFLOW, .status = 2, .itt = sk_bhs_itt(p.bhs),
+						    .residual = 4096, .data_len = sizeof(seg) }, &r.sn);
 	rig_push(&r, bhs, seg, sizeof(seg));
 	feed_ok(&r);
 	assert_ptr_equal(rig_done(&r), t);
@@ -168,10 +163,9 @@ struct shape {
 static void writes_send_what_was_agreed_without_being_asked(void **st)
 {
 	static const struct shape shapes[] = {
-		{ true, true, 131072, 8192, 0 },    { true, true, 100, 100, 0 },
-		{ true, false, 131072, 0, 0 },	    { false, true, 131072, 8192, 57344 },
-		{ false, false, 131072, 0, 65536 }, { false, true, 12345, 8192, 4153 },
-		{ false, false, 512, 0, 512 },	    { true, true, 8192, 8192, 0 },
+		{ true, true, 131072, 8192, 0 },  { true, true, 100, 100, 0 },	     { true, false, 131072, 0, 0 },
+		{ false, true, 131072, 8192, 57344 }, { false, false, 131072, 0, 65536 }, { false, true, 12345, 8192, 4153 },
+		{ false, false, 512, 0, 512 },	  { true, true, 8192, 8192, 0 },
 	};
 
 	(void)st;
@@ -377,8 +371,7 @@ static void async_messages_and_rejects_are_told(void **st)
 	sk_async_put(bhs, &(struct sk_async){ .lun = 9, .data_len = sizeof(seg) }, &r.sn);
 	r.sn.stat_sn++;
 	rig_push(&r, bhs, seg, sizeof(seg));
-	sk_async_put(bhs, &(struct sk_async){ .event = 1, .vcode = 2, .param1 = 3, .param2 = 4, .param3 = 5 },
-		     &r.sn);
+	sk_async_put(bhs, &(struct sk_async){ .event = 1, .vcode = 2, .param1 = 3, .param2 = 4, .param3 = 5 }, &r.sn);
 	r.sn.stat_sn++;
 	rig_push(&r, bhs, NULL, 0);
 	sk_reject_put(bhs, &(struct sk_reject){ .reason = SK_REJECT_SNACK, .data_len = sizeof(bad) }, &r.sn);
@@ -572,8 +565,8 @@ static void logout_ends_new_commands(void **st)
 	assert_int_equal(p.bhs[0], 0x46);
 	assert_int_equal(p.bhs[1], 0x80);
 	assert_false(rig_next(&r, &p));
-	sk_logout_rsp_put(
-		bhs, &(struct sk_logout_rsp){ .itt = sk_bhs_itt(p.bhs), .time2wait = 2, .time2retain = 3 }, &r.sn);
+	sk_logout_rsp_put(bhs, &(struct sk_logout_rsp){ .itt = sk_bhs_itt(p.bhs), .time2wait = 2, .time2retain = 3 },
+			  &r.sn);
 	rig_push(&r, bhs, NULL, 0);
 	feed_ok(&r);
 	assert_true(sk_engine_next_event(r.e, &ev));

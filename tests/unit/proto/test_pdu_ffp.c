@@ -16,9 +16,8 @@ static void scsi_command(void **st)
 {
 	static const uint8_t cdb[16] = { 0x28, 0, 1, 2, 3, 4, 0, 0, 8 };
 	static const uint8_t wire[SK_BHS_LEN] = {
-		0x41, 0xe1, 0x50, 0,	2, 0x01, 0x02, 0x03, 0,	   7,	 0,    0,    0,	   0,	 0,    9,
-		0xa0, 0xa1, 0xa2, 0xa3, 0, 1,	 0,    0,    0xb0, 0xb1, 0xb2, 0xb3, 0xc0, 0xc1, 0xc2, 0xc3,
-		0x28, 0,    1,	  2,	3, 4,	 0,    0,    8,	   0,	 0,    0,    0,	   0,	 0,    0,
+		0x41, 0xe1, 0x50, 0, 2, 0x01, 0x02, 0x03, 0, 7, 0, 0, 0, 0, 0, 9, 0xa0, 0xa1, 0xa2, 0xa3, 0, 1, 0, 0,
+		0xb0, 0xb1, 0xb2, 0xb3, 0xc0, 0xc1, 0xc2, 0xc3, 0x28, 0, 1, 2, 3, 4, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0,
 	};
 	struct sk_scsi_cmd c = {
 		.flags = SK_BHS_FINAL | SK_CMD_READ | SK_CMD_WRITE | 1, .prio = 5, .immediate = true,
@@ -34,9 +33,9 @@ static void scsi_command(void **st)
 	sk_scsi_cmd_get(bhs, &back);
 	assert_memory_equal(back.cdb, cdb, 16);
 	back.cdb = cdb;
-	assert_true(back.flags == c.flags && back.prio == 5 && back.immediate && back.lun == c.lun &&
-		    back.itt == c.itt && back.edtl == c.edtl && back.cmd_sn == c.cmd_sn &&
-		    back.exp_stat_sn == c.exp_stat_sn && back.data_len == c.data_len && back.ahs_len == 8);
+	assert_true(back.flags == c.flags && back.prio == 5 && back.immediate && back.lun == c.lun && back.itt == c.itt &&
+		    back.edtl == c.edtl && back.cmd_sn == c.cmd_sn && back.exp_stat_sn == c.exp_stat_sn &&
+		    back.data_len == c.data_len && back.ahs_len == 8);
 }
 
 static void data_out_and_data_in(void **st)
@@ -46,9 +45,8 @@ static void data_out_and_data_in(void **st)
 		0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0,
 	};
 	static const uint8_t in[SK_BHS_LEN] = {
-		0x25, 0x83, 0,	  0x08, 0,    0,    0,	  5,	0,    0,    0,	  0,	0,    0,    0,	  0,
-		0,    0,    0,	  1,	0xff, 0xff, 0xff, 0xff, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24,
-		0x31, 0x32, 0x33, 0x34, 0,    0,    0,	  6,	0,    0,    0,	  7,	0,    0,    0,	  8,
+		0x25, 0x83, 0, 0x08, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff,
+		0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24, 0x31, 0x32, 0x33, 0x34, 0, 0, 0, 6, 0, 0, 0, 7, 0, 0, 0, 8,
 	};
 	struct sk_data_out d = { true, 0x0102030405060708, 1, 2, 3, 4, 5, 0x2000 }, back;
 	struct sk_data_in i = { .flags = 0x83, .status = 8, .itt = 1, .ttt = SK_TAG_NONE, .data_sn = 6, .offset = 7,
@@ -73,18 +71,11 @@ static void data_out_and_data_in(void **st)
 static void scsi_response(void **st)
 {
 	static const uint8_t wire[SK_BHS_LEN] = {
-		0x21, 0x82, 0,	  2,	0, 0, 0, 20, 0,	   0,	 0,    0,    0,	   0,	 0,    0,
-		0,    0,    0,	  1,	0, 0, 0, 0,  0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24,
-		0x31, 0x32, 0x33, 0x34, 0, 0, 0, 9,  0,	   0,	 0,    10,   0,	   0,	 0,    11,
+		0x21, 0x82, 0, 2, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0x11, 0x12, 0x13, 0x14,
+		0x21, 0x22, 0x23, 0x24, 0x31, 0x32, 0x33, 0x34, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0, 0, 11,
 	};
-	struct sk_scsi_rsp r = { .flags = SK_RSP_UNDERFLOW,
-				 .status = 2,
-				 .itt = 1,
-				 .exp_data_sn = 9,
-				 .bidi_residual = 10,
-				 .residual = 11,
-				 .data_len = 20 },
-			   back = { 0 };
+	struct sk_scsi_rsp r = { .flags = SK_RSP_UNDERFLOW, .status = 2, .itt = 1, .exp_data_sn = 9, .bidi_residual = 10,
+				 .residual = 11, .data_len = 20 }, back = { 0 };
 	uint8_t bhs[SK_BHS_LEN];
 
 	(void)st;
@@ -147,8 +138,8 @@ static void nop_logout_snack(void **st)
 	sk_snack_put(bhs, &s);
 	assert_memory_equal(bhs, snack, sizeof(snack));
 	sk_snack_get(bhs, &sback);
-	assert_true(sback.type == s.type && sback.lun == 1 && sback.itt == 2 && sback.ttt == 3 &&
-		    sback.exp_stat_sn == 4 && sback.beg_run == 5 && sback.run_length == 6);
+	assert_true(sback.type == s.type && sback.lun == 1 && sback.itt == 2 && sback.ttt == 3 && sback.exp_stat_sn == 4 &&
+		    sback.beg_run == 5 && sback.run_length == 6);
 	sk_nop_out_put(bhs, &n);
 	assert_int_equal(bhs[0], 0x40);
 	sk_nop_out_get(bhs, &nback);
@@ -159,8 +150,7 @@ static void nop_logout_snack(void **st)
 	sk_logout_req_put(bhs, &q);
 	assert_true(bhs[0] == 0x46 && bhs[1] == 0x81 && sk_be16(bhs + 20) == 7);
 	sk_logout_req_get(bhs, &qback);
-	assert_true(qback.reason == 1 && qback.cid == 7 && qback.itt == 2 && qback.cmd_sn == 3 &&
-		    qback.exp_stat_sn == 4);
+	assert_true(qback.reason == 1 && qback.cid == 7 && qback.itt == 2 && qback.cmd_sn == 3 && qback.exp_stat_sn == 4);
 	sk_logout_rsp_put(bhs, &(struct sk_logout_rsp){ 3, 9, 10, 11 }, &sn);
 	assert_int_equal(sk_logout_rsp_get(bhs, &r, NULL), 0);
 	assert_true(r.response == 3 && r.itt == 9 && r.time2wait == 10 && r.time2retain == 11);
@@ -174,12 +164,11 @@ static void async_and_reject(void **st)
 
 	(void)st;
 	sk_async_put(bhs, &a, &sn);
-	assert_true(bhs[0] == 0x32 && bhs[36] == 2 && bhs[37] == 3 && sk_be16(bhs + 38) == 4 &&
-		    sk_be16(bhs + 42) == 6);
+	assert_true(bhs[0] == 0x32 && bhs[36] == 2 && bhs[37] == 3 && sk_be16(bhs + 38) == 4 && sk_be16(bhs + 42) == 6);
 	assert_int_equal(sk_bhs_itt(bhs), SK_TAG_NONE);
 	sk_async_get(bhs, &aback);
-	assert_true(aback.lun == 1 && aback.event == 2 && aback.vcode == 3 && aback.param1 == 4 &&
-		    aback.param2 == 5 && aback.param3 == 6 && aback.data_len == 7);
+	assert_true(aback.lun == 1 && aback.event == 2 && aback.vcode == 3 && aback.param1 == 4 && aback.param2 == 5 &&
+		    aback.param3 == 6 && aback.data_len == 7);
 	sk_reject_put(bhs, &j, &sn);
 	assert_true(bhs[0] == 0x3f && bhs[2] == 4);
 	assert_int_equal(sk_reject_get(bhs, &jback, NULL), 0);

@@ -111,8 +111,7 @@ static int fake_send(struct sk_xsess *x, struct sk_pdu *taken, struct sk_err *er
 	return 0;
 }
 
-static int fake_handoff(struct sk_xsess *x, const struct sk_params *params, const struct sk_portal *current,
-			struct sk_err *err)
+static int fake_handoff(struct sk_xsess *x, const struct sk_params *params, const struct sk_portal *current, struct sk_err *err)
 {
 	(void)params;
 	(void)current;
@@ -172,9 +171,8 @@ static void fake_forget(struct sk_xsess *x)
 }
 
 static int fake_adopt(struct sk_transport *t,
-		      void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node,
-				    enum sk_xsess_health health),
-		      const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
+		      void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
+		      void (*over)(void *ctx), const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
 {
 	struct fake *f = of(t);
 
@@ -186,6 +184,7 @@ static int fake_adopt(struct sk_transport *t,
 		snprintf(x->tag, sizeof(x->tag), "%s", f->adopt[i].tag);
 		found(ctx, x, sk_record_copy(f->adopt[i].node, err), f->adopt[i].health);
 	}
+	over(ctx);
 	return 0;
 }
 
@@ -214,20 +213,9 @@ void fake_lose(struct sk_xsess *x)
 void fake_init(struct fake *f, struct sk_loop *l)
 {
 	static const struct sk_transport_ops ops = {
-		.name = "fake",
-		.create = fake_create,
-		.sid = fake_sid,
-		.open = fake_open,
-		.send = fake_send,
-		.handoff = fake_handoff,
-		.halt = fake_halt,
-		.rescan = fake_rescan,
-		.end = fake_end,
-		.forget = fake_forget,
-		.adopt = fake_adopt,
-		.bind = fake_bind,
-		.tag = fake_tag,
-		.initiator = fake_initiator,
+		.name = "fake", .create = fake_create, .sid = fake_sid, .open = fake_open, .send = fake_send,
+		.handoff = fake_handoff, .halt = fake_halt, .rescan = fake_rescan, .end = fake_end, .forget = fake_forget,
+		.adopt = fake_adopt, .bind = fake_bind, .tag = fake_tag, .initiator = fake_initiator,
 	};
 
 	f->t = (struct sk_transport){ .ops = &ops, .loop = l };

@@ -10,9 +10,7 @@
 
 #include "session/isid.h"
 
-static const struct sk_isid_of base = {
-	"0123456789abcdef", "iqn.2026-11.x:i", "iqn.2026-11.x:t", "192.0.2.1", "default", 3260, 0
-};
+static const struct sk_isid_of base = { "0123456789abcdef", "iqn.2026-11.x:i", "iqn.2026-11.x:t", "192.0.2.1", "default", 3260, 0 };
 
 static void it_is_the_same_every_time(void **st)
 {
@@ -75,7 +73,7 @@ static void five_thousand_are_distinct(void **st)
 	for (unsigned i = 0; i < 5000; i++) {
 		struct sk_isid_of of = base;
 
-		of.slot = i / 2; /* each twice: the second must move on */
+		of.slot = i / 2;	/* each twice: the second must move on */
 		sk_isid_for(&of, taken, s, &s->v[i]);
 		assert_false(taken(s, &s->v[i]));
 		assert_true(s->v[i].b[3] | s->v[i].b[4] | s->v[i].b[5]);

@@ -19,14 +19,11 @@ static const struct sk_sm_cfg cfg = {
 
 static int step(struct sk_sm *m, enum sk_sm_kind k, uint64_t now)
 {
-	struct sk_err err = { 0 }, why = { .code = SK_ECONN,
-					   .sys = 111,
-					   .msg = "connect to 192.0.2.1:3260: Connection refused" };
-	bool bad = k == SK_SM_RESOLVE_FAILED || k == SK_SM_REFUSED || k == SK_SM_HANDOFF_FAILED ||
-		   k == SK_SM_DOWN || k == SK_SM_END_REFUSED || k == SK_SM_VANISHED;
-	struct sk_sm_event ev = {
-		.kind = k, .n_addrs = 1, .time2wait_ms = 2000, .cause = SK_CAUSE_REFUSED, .why = bad ? &why : NULL
-	};
+	struct sk_err err = { 0 }, why = { .code = SK_ECONN, .sys = 111, .msg = "connect to 192.0.2.1:3260: Connection refused" };
+	bool bad = k == SK_SM_RESOLVE_FAILED || k == SK_SM_REFUSED || k == SK_SM_HANDOFF_FAILED || k == SK_SM_DOWN ||
+		   k == SK_SM_END_REFUSED || k == SK_SM_VANISHED;
+	struct sk_sm_event ev = { .kind = k, .n_addrs = 1, .time2wait_ms = 2000, .cause = SK_CAUSE_REFUSED,
+				  .why = bad ? &why : NULL };
 
 	return sk_sm_step(m, &ev, now, &err);
 }
@@ -52,9 +49,7 @@ static struct sk_sm in(enum sk_sm_state st, const struct sk_sm_cfg *c)
 		{ SK_ST_CONNECT, { SK_SM_START, SK_SM_RESOLVED }, 2 },
 		{ SK_ST_LOGIN, { SK_SM_START, SK_SM_RESOLVED, SK_SM_CONNECTED }, 3 },
 		{ SK_ST_ATTACH, { SK_SM_START, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE }, 4 },
-		{ SK_ST_SCAN,
-		  { SK_SM_START, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE, SK_SM_ATTACHED },
-		  5 },
+		{ SK_ST_SCAN, { SK_SM_START, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE, SK_SM_ATTACHED }, 5 },
 		{ SK_ST_UP, { SK_SM_ADOPT_UP }, 1 },
 		{ SK_ST_BACKOFF, { SK_SM_ADOPT_UP, SK_SM_DOWN }, 2 },
 		{ SK_ST_LOGOUT, { SK_SM_ADOPT_UP, SK_SM_LOGOUT }, 2 },
@@ -106,8 +101,8 @@ static uint32_t next(uint32_t *x)
 
 static void check(const struct sk_sm *m, const struct sk_sm *was, uint64_t now)
 {
-	bool timed = m->st == SK_ST_RESOLVE || m->st == SK_ST_CONNECT || m->st == SK_ST_LOGIN ||
-		     m->st == SK_ST_ATTACH || m->st == SK_ST_BACKOFF || m->st == SK_ST_LOGOUT;
+	bool timed = m->st == SK_ST_RESOLVE || m->st == SK_ST_CONNECT || m->st == SK_ST_LOGIN || m->st == SK_ST_ATTACH ||
+		     m->st == SK_ST_BACKOFF || m->st == SK_ST_LOGOUT;
 
 	if (timed)
 		assert_true(m->deadline_ms != UINT64_MAX);
@@ -117,13 +112,12 @@ static void check(const struct sk_sm *m, const struct sk_sm *was, uint64_t now)
 		assert_true(m->acts & SK_ACT_GONE);
 	}
 	if (m->acts & SK_ACT_ANSWER)
-		assert_false(was->answered); /* exactly one answer */
+		assert_false(was->answered);		/* exactly one answer */
 	if (was->established)
 		assert_true(m->established);
 	if (!m->established && m->st != SK_ST_NEW && m->st != SK_ST_GONE)
 		assert_true(m->deadline_ms <= m->window_end);
-	if (m->established &&
-	    m->st == SK_ST_GONE) /* disks are only taken away when asked, given up, or gone already */
+	if (m->established && m->st == SK_ST_GONE)	/* disks are only taken away when asked, given up, or gone already */
 		assert_true(was->st == SK_ST_LOGOUT || (m->acts & SK_ACT_HALT));
 	assert_true(m->redirects <= SK_REDIRECTS_MAX + 1);
 	(void)now;
@@ -146,9 +140,7 @@ static void random_walks_keep_the_invariants(void **unused)
 		for (int i = 0; i < 200 && m.st != SK_ST_GONE; i++) {
 			struct sk_sm was = m;
 			enum sk_sm_kind k = (enum sk_sm_kind)(next(&x) % SK_SM_KINDS);
-			struct sk_sm_event ev = { .kind = k,
-						  .n_addrs = 1 + next(&x) % 3,
-						  .time2wait_ms = next(&x) % 5000,
+			struct sk_sm_event ev = { .kind = k, .n_addrs = 1 + next(&x) % 3, .time2wait_ms = next(&x) % 5000,
 						  .cause = (enum sk_cause)(1 + next(&x) % (SK_CAUSE_COUNT - 1)) };
 
 			now += next(&x) % 3000;
@@ -183,13 +175,11 @@ static void when_faults_stop_the_session_comes_back(void **unused)
 		for (int i = 0; i < 20 && m.st != SK_ST_UP; i++) {
 			if (m.deadline_ms != UINT64_MAX && m.st == SK_ST_BACKOFF)
 				now = m.deadline_ms;
-			step(&m,
-			     m.st == SK_ST_BACKOFF   ? SK_SM_TIMEOUT
-			     : m.st == SK_ST_RESOLVE ? SK_SM_RESOLVED
-			     : m.st == SK_ST_CONNECT ? SK_SM_CONNECTED
-			     : m.st == SK_ST_LOGIN   ? SK_SM_LOGIN_DONE
-						     : SK_SM_ATTACHED,
-			     now);
+			step(&m, m.st == SK_ST_BACKOFF ? SK_SM_TIMEOUT :
+				 m.st == SK_ST_RESOLVE ? SK_SM_RESOLVED :
+				 m.st == SK_ST_CONNECT ? SK_SM_CONNECTED :
+				 m.st == SK_ST_LOGIN   ? SK_SM_LOGIN_DONE :
+							 SK_SM_ATTACHED, now);
 		}
 		assert_int_equal(m.st, SK_ST_UP);
 	}
@@ -245,7 +235,7 @@ static void refused_until_the_window_is_over(void **unused)
 	assert_true(now == 120000);
 	assert_int_equal(m.acts, SK_ACT_ANSWER | SK_ACT_GONE);
 	assert_int_equal(m.result, SK_RES_TRANS_TIMEOUT);
-	assert_int_equal(m.err.sys, 111); /* the words say why, not "timed out" */
+	assert_int_equal(m.err.sys, 111);	/* the words say why, not "timed out" (P11) */
 	assert_in_range(m.attempts, 9, 16);
 }
 
@@ -280,8 +270,8 @@ static void fail_fast_tries_every_address_once(void **unused)
 	step(&m, SK_SM_DOWN, 1);
 	assert_int_equal(m.acts, SK_ACT_HALT | SK_ACT_CONNECT);
 	assert_int_equal(m.addr, 1);
-	assert_true(m.deadline_ms == 5001); /* a third of login_timeout for each */
-	step(&m, SK_SM_TIMEOUT, 5001);	    /* silent: the next one */
+	assert_true(m.deadline_ms == 5001);	/* a third of login_timeout for each */
+	step(&m, SK_SM_TIMEOUT, 5001);		/* silent: the next one */
 	assert_int_equal(m.addr, 2);
 	step(&m, SK_SM_DOWN, 5002);
 	assert_int_equal(m.st, SK_ST_GONE);
@@ -307,7 +297,7 @@ static void permanent_refusals_end_at_once(void **unused)
 		refuse(&m, t[i].c, 1100);
 		assert_int_equal(m.st, SK_ST_GONE);
 		assert_int_equal(m.result, t[i].r);
-		m = in(SK_ST_BACKOFF, &cfg); /* a session with disks is never lost for it */
+		m = in(SK_ST_BACKOFF, &cfg);		/* a session with disks is never lost for it */
 		step(&m, SK_SM_KICK, 1100);
 		step(&m, SK_SM_RESOLVED, 1100);
 		step(&m, SK_SM_CONNECTED, 1100);
@@ -410,7 +400,7 @@ static void a_failed_redirect_starts_over_at_the_persistent_portal(void **unused
 
 	(void)unused;
 	step(&m, SK_SM_REDIRECT, 1000);
-	step(&m, SK_SM_RESOLVE_FAILED, 1000); /* the new name, not ours: worth another try */
+	step(&m, SK_SM_RESOLVE_FAILED, 1000);	/* the new name, not ours: worth another try */
 	assert_int_equal(m.st, SK_ST_BACKOFF);
 	step(&m, SK_SM_TIMEOUT, m.deadline_ms);
 	assert_false(m.redirected);
@@ -426,7 +416,7 @@ static void logout_in_every_state(void **unused)
 	assert_int_equal(m.st, SK_ST_LOGIN);
 	assert_int_equal(m.acts, SK_ACT_LOGOUT_ANSWER);
 	assert_int_equal(m.logout_result, SK_RES_INTERNAL);
-	m = in(SK_ST_BACKOFF, &cfg); /* its target is gone: logs out all the same */
+	m = in(SK_ST_BACKOFF, &cfg);		/* its target is gone: logs out all the same */
 	step(&m, SK_SM_LOGOUT, 1000);
 	assert_int_equal(m.acts, SK_ACT_HALT | SK_ACT_END);
 	assert_string_equal(sk_sm_connection_word(&m), "IN LOGOUT");

@@ -140,8 +140,7 @@ static struct sk_session_info info(struct world *w, uint32_t sid)
 	return i;
 }
 
-/* -----------------------------------------------------------------------------------------------------------------
- * tests */
+/* ----------------------------------------------------------------------------------------------------------------- tests */
 
 static void login_logout(void **st)
 {
@@ -180,7 +179,7 @@ static void requests_for_one_session_join(void **st)
 	assert_int_equal(w.done, 20);
 	assert_int_equal(w.f.handoffs, 1);
 	assert_int_equal(sk_sessions_count(w.all), 1);
-	assert_int_equal(login(&w), -1); /* it is there now: 15 for who does not say ensure */
+	assert_int_equal(login(&w), -1);	/* it is there now: 15 for who does not say ensure */
 	assert_int_equal(login_as(&w, T, (struct sk_ask_login){ .ensure = true }), 0);
 	assert_int_equal(w.done, 21);
 	assert_true(w.existing);
@@ -194,7 +193,7 @@ static void slots_and_multiple(void **st)
 
 	(void)st;
 	open_world(&w);
-	for (int caller = 0; caller < 2; caller++) /* two callers who want two sessions each get two together */
+	for (int caller = 0; caller < 2; caller++)	/* two callers who want two sessions each get two together */
 		for (unsigned slot = 0; slot < 2; slot++)
 			assert_int_equal(login_as(&w, T, (struct sk_ask_login){ .slot = slot }), 0);
 	turn(&w);
@@ -215,9 +214,7 @@ static void failures_have_their_codes(void **st)
 		uint16_t status;
 		enum sk_result code;
 	} rows[] = {
-		{ 0x0201, SK_RES_LOGIN_AUTH_FAILED },
-		{ 0x0202, SK_RES_LOGIN_AUTH_FAILED },
-		{ 0x0203, SK_RES_FATAL_LOGIN },
+		{ 0x0201, SK_RES_LOGIN_AUTH_FAILED }, { 0x0202, SK_RES_LOGIN_AUTH_FAILED }, { 0x0203, SK_RES_FATAL_LOGIN },
 		{ 0x0200, SK_RES_FATAL_LOGIN },
 	};
 
@@ -265,7 +262,7 @@ static void refused_until_the_time_is_over(void **st)
 	assert_int_equal(login(&w), 0);
 	pass(&w, 29500);
 	assert_int_equal(w.done, 0);
-	pass(&w, 1000); /* 3 x 10 s */
+	pass(&w, 1000);			/* 3 x 10 s */
 	assert_int_equal(w.done, 1);
 	assert_int_equal(w.code[0], SK_RES_TRANS_TIMEOUT);
 	assert_non_null(strstr(w.why, "Connection refused"));
@@ -328,7 +325,7 @@ static void no_more_at_once_than_allowed(void **st)
 	turn(&w);
 	assert_int_equal(w.f.opens, 4);
 	w.f.hang = false;
-	pass(&w, 30000); /* the four give up their slots when they time out; all come through in the end */
+	pass(&w, 30000);		/* the four give up their slots when they time out; all come through in the end */
 	assert_int_equal(w.done, 10);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(w.code[i], 0);
@@ -350,7 +347,7 @@ static void redirects_are_followed_within_reason(void **st)
 	turn(&w);
 	assert_int_equal(to->sin_addr.s_addr, inet_addr("192.0.2.77"));
 	assert_int_equal(ntohs(to->sin_port), 3999);
-	assert_int_equal(w.done, 1); /* it sends us round and round */
+	assert_int_equal(w.done, 1);		/* it sends us round and round */
 	assert_int_equal(w.code[0], SK_RES_FATAL_LOGIN);
 	assert_int_equal(w.redirects, 17);
 	w.f.peer.redirect = "127.0.0.1:22";
@@ -386,7 +383,7 @@ static void lost_and_found(void **st)
 	turn(&w);
 	assert_string_equal(info(&w, 1).connection, "LOGGED IN");
 	assert_int_equal(info(&w, 1).recoveries, 1);
-	assert_memory_equal(&first, &w.f.peer.isid, sizeof(first)); /* reinstatement needs the same ISID */
+	assert_memory_equal(&first, &w.f.peer.isid, sizeof(first));	/* reinstatement needs the same ISID */
 	assert_int_equal(w.f.handoffs, 2);
 	close_world(&w);
 }
@@ -419,7 +416,7 @@ static void logout_is_refused_while_in_use(void **st)
 	turn(&w);
 	w.f.end_busy = true;
 	assert_int_equal(sk_sessions_logout(w.all, 1, false, on_done, &w, NULL), 0);
-	assert_int_equal(sk_sessions_logout(w.all, 1, false, on_done, &w, NULL), -1); /* one at a time */
+	assert_int_equal(sk_sessions_logout(w.all, 1, false, on_done, &w, NULL), -1);	/* one at a time */
 	turn(&w);
 	assert_int_equal(w.done, 2);
 	assert_int_equal(w.code[1], SK_RES_BUSY);
@@ -484,8 +481,14 @@ static void rescan(void **st)
 	close_world(&w);
 }
 
+static void count_one(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
 static void adoption(void **st)
 {
+	unsigned over = 0;
 	struct world w;
 	struct sk_record *a, *b;
 
@@ -500,15 +503,16 @@ static void adoption(void **st)
 	w.f.adopt[1].tag = "slot=0 isid=00023d123456";
 	w.f.adopt[1].health = SK_HEALTH_FAILED;
 	w.f.n_adopt = 2;
-	assert_int_equal(sk_sessions_adopt(w.all, NULL), 0);
+	assert_int_equal(sk_sessions_adopt(w.all, count_one, &over, NULL), 0);
+	assert_int_equal(over, 1);
 	assert_string_equal(info(&w, 1).connection, "LOGGED IN");
 	turn(&w);
-	assert_int_equal(w.f.opens, 1); /* the healthy one was not touched */
+	assert_int_equal(w.f.opens, 1);			/* the healthy one was not touched */
 	assert_int_equal(w.f.peer.logins, 1);
-	assert_int_equal(w.f.peer.isid.b[5], 0x56); /* as it had before */
+	assert_int_equal(w.f.peer.isid.b[5], 0x56);	/* as it had before */
 	assert_string_equal(info(&w, 2).connection, "LOGGED IN");
 	assert_int_equal(info(&w, 1).slot, 1);
-	assert_int_equal(login(&w), -1); /* it is known */
+	assert_int_equal(login(&w), -1);		/* it is known */
 	sk_record_free(a);
 	sk_record_free(b);
 	close_world(&w);

@@ -84,7 +84,7 @@ static void ids_are_nobodys(void **st)
 	f = fopen(path, "w");
 	fputs("nonsense\n", f);
 	fclose(f);
-	assert_int_equal(next(), 1); /* nobody has 1 any more */
+	assert_int_equal(next(), 1);		/* nobody has 1 any more */
 	f = fopen(path, "w");
 	fputs("2147483647\n", f);
 	fclose(f);

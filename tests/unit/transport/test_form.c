@@ -10,26 +10,10 @@
 #include "transport/user/form.h"
 
 static const struct sk_params sample = {
-	.header_digest = true,
-	.initial_r2t = true,
-	.data_pdu_in_order = true,
-	.data_sequence_in_order = true,
-	.max_recv_dsl = 262144,
-	.max_xmit_dsl = 8192,
-	.max_burst = 16776192,
-	.first_burst = 65536,
-	.max_outstanding_r2t = 1,
-	.time2wait = 2,
-	.time2retain = 20,
-	.protocol_level = 1,
-	.tpgt = -1,
-	.tsih = 65535,
-	.isid = { { 0, 2, 0x3d, 1, 2, 0xff } },
-	.cmd_sn = 4294967295U,
-	.exp_cmd_sn = 1,
-	.max_cmd_sn = 32,
-	.exp_stat_sn = 2147483648U,
-	.target_alias = "a b",
+	.header_digest = true, .initial_r2t = true, .data_pdu_in_order = true, .data_sequence_in_order = true,
+	.max_recv_dsl = 262144, .max_xmit_dsl = 8192, .max_burst = 16776192, .first_burst = 65536, .max_outstanding_r2t = 1,
+	.time2wait = 2, .time2retain = 20, .protocol_level = 1, .tpgt = -1, .tsih = 65535, .isid = { { 0, 2, 0x3d, 1, 2, 0xff } },
+	.cmd_sn = 4294967295U, .exp_cmd_sn = 1, .max_cmd_sn = 32, .exp_stat_sn = 2147483648U, .target_alias = "a b",
 };
 
 static void there_and_back(void **st)
@@ -51,8 +35,7 @@ static void every_field_is_needed(void **st)
 	unsigned n = 0;
 
 	(void)st;
-	json_object_object_foreach(all, key, value)
-	{
+	json_object_object_foreach(all, key, value) {
 		struct json_object *o = sk_params_to_json(&sample);
 		struct sk_params back = sample;
 		struct sk_err err = { 0 };
@@ -78,16 +61,9 @@ static void ranges_are_checked(void **st)
 		const char *key;
 		int64_t bad;
 	} rows[] = {
-		{ "max_recv_dsl", 511 },
-		{ "max_recv_dsl", 16777216 },
-		{ "max_burst", 0 },
-		{ "first_burst", 16777215 },
-		{ "max_outstanding_r2t", 0 },
-		{ "tpgt", -2 },
-		{ "tsih", 65536 },
-		{ "cmd_sn", 4294967296 },
-		{ "time2wait", 3601 },
-		{ "erl", 3 },
+		{ "max_recv_dsl", 511 },       { "max_recv_dsl", 16777216 }, { "max_burst", 0 },   { "first_burst", 16777215 },
+		{ "max_outstanding_r2t", 0 },  { "tpgt", -2 },		     { "tsih", 65536 },	   { "cmd_sn", 4294967296 },
+		{ "time2wait", 3601 },	       { "erl", 3 },
 	};
 
 	(void)st;

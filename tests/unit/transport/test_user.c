@@ -17,8 +17,7 @@
 #include "base/mem.h"
 #include "transport/user/user.h"
 
-/** The user transport with a keeper of the test in iscsi-session's place (keeper/keeper.c), real sockets and
- * processes. */
+/** The user transport with a keeper of the test in iscsi-session's place (keeper/keeper.c), real sockets and processes. */
 
 struct world {
 	char dir[64];
@@ -29,7 +28,7 @@ struct world {
 	struct sk_xsess *x;
 	struct sockaddr_storage to;
 	int listener, conn;
-	unsigned ups, downs, readies, endeds, gones, logged_in, founds;
+	unsigned ups, downs, readies, endeds, gones, logged_in, founds, founds_then, adopted;
 	struct sk_err why;
 	enum sk_xsess_health found_health;
 	bool stats;
@@ -95,9 +94,7 @@ static void on_ended(void *ctx, const struct sk_err *why)
 	keep(w, why);
 }
 
-static const struct sk_transport_events events = {
-	on_up, on_pdu, on_down, on_health, on_ready, on_async, on_ended
-};
+static const struct sk_transport_events events = { on_up, on_pdu, on_down, on_health, on_ready, on_async, on_ended };
 
 static void on_limit(void *ctx)
 {
@@ -172,9 +169,7 @@ static void close_world(struct world *w)
 
 static void create(struct world *w)
 {
-	struct sk_xsess_cfg cfg = {
-		.node = w->node, .initiator = "iqn.2026-11.x:i", .iface = "default", .tag = "slot=0"
-	};
+	struct sk_xsess_cfg cfg = { .node = w->node, .initiator = "iqn.2026-11.x:i", .iface = "default", .tag = "slot=0" };
 
 	w->x = w->t->ops->create(w->t, &cfg, &events, w, NULL);
 	assert_non_null(w->x);
@@ -183,12 +178,8 @@ static void create(struct world *w)
 
 static void hand_over(struct world *w)
 {
-	static const struct sk_params params = { .max_recv_dsl = 8192,
-						 .max_xmit_dsl = 8192,
-						 .max_burst = 65536,
-						 .first_burst = 65536,
-						 .max_outstanding_r2t = 1,
-						 .tpgt = 1 };
+	static const struct sk_params params = { .max_recv_dsl = 8192, .max_xmit_dsl = 8192, .max_burst = 65536,
+						 .first_burst = 65536, .max_outstanding_r2t = 1, .tpgt = 1 };
 	struct sk_portal current = { .host = "127.0.0.1", .port = 3260, .tpgt = 1 };
 	struct sk_err err = { 0 };
 
@@ -203,7 +194,7 @@ static void expect_word(struct world *w)
 {
 	char got[9] = "";
 
-	assert_int_equal(recv(w->conn, got, 8, MSG_WAITALL), 8); /* written by the keeper on our socket */
+	assert_int_equal(recv(w->conn, got, 8, MSG_WAITALL), 8);	/* written by the keeper on our socket */
 	assert_string_equal(got, "attached");
 }
 
@@ -249,7 +240,7 @@ static void from_handoff_to_end(void **st)
 	until(&w, &w.ups, 2);
 	w.t->ops->halt(w.x);
 	until(&w, &w.downs, 1);
-	hand_over(&w); /* a relogin: the same process, the new socket */
+	hand_over(&w);			/* a relogin: the same process, the new socket */
 	until(&w, &w.logged_in, 2);
 	expect_word(&w);
 	assert_int_equal(w.t->ops->sid(w.x), sid);
@@ -361,6 +352,26 @@ static void on_found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node
 	w->found_health = health;
 }
 
+/* Nobody may be answered from half of the truth: the end of the adoption comes behind the last that was found. */
+static void on_adopted(void *ctx)
+{
+	struct world *w = ctx;
+
+	w->adopted++;
+	w->founds_then = w->founds;
+}
+
+static void nothing_to_adopt(void **st)
+{
+	struct world w;
+
+	(void)st;
+	open_world(&w, "iqn.2026-11.x:t");
+	assert_int_equal(w.t->ops->adopt(w.t, on_found, on_adopted, &events, &w, NULL), 0);
+	assert_int_equal(w.adopted, 1);
+	close_world(&w);
+}
+
 static void the_next_daemon_adopts(void **st)
 {
 	struct world w;
@@ -371,13 +382,15 @@ static void the_next_daemon_adopts(void **st)
 	create(&w);
 	hand_over(&w);
 	until(&w, &w.readies, 1);
-	w.t->ops->forget(w.x); /* this daemon goes; the session does not */
+	w.t->ops->forget(w.x);			/* this daemon goes; the session does not */
 	w.x = NULL;
-	snprintf(path, sizeof(path), "%s/session/77", w.places.rundir); /* somebody died long ago */
+	snprintf(path, sizeof(path), "%s/session/77", w.places.rundir);	/* somebody died long ago */
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(w.t->ops->adopt(w.t, on_found, &events, &w, NULL), 0);
-	assert_int_equal(w.founds, 0); /* not from inside the call */
+	assert_int_equal(w.t->ops->adopt(w.t, on_found, on_adopted, &events, &w, NULL), 0);
+	assert_int_equal(w.founds + w.adopted, 0);	/* not from inside the call */
 	until(&w, &w.founds, 1);
+	until(&w, &w.adopted, 1);
+	assert_int_equal(w.founds_then, 1);
 	assert_int_equal(w.found_health, SK_HEALTH_LOGGED_IN);
 	assert_int_equal(w.t->ops->sid(w.x), 1);
 	assert_string_equal(w.t->ops->tag(w.x), "slot=0");
@@ -407,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(from_handoff_to_end),
+		cmocka_unit_test(nothing_to_adopt),
 		cmocka_unit_test(a_process_that_refuses_leaves_nothing),
 		cmocka_unit_test(a_program_that_is_not_there),
 		cmocka_unit_test(a_disk_in_use_keeps_the_session),

@@ -13,8 +13,7 @@
 #include "mgmt/message.h"
 
 /**
- * A keeper for tests (docs/session-process.md, without disks). What it does is said by the end of the target's
- * name:
+ * A keeper for tests (docs/session-process.md, without disks). What it does is said by the end of the target's name:
  * ":refuse" the attach, ":busy" at the end, ":die" right after the attach, ":hangup" once after the attach.
  */
 
@@ -87,8 +86,7 @@ static void attach(int64_t id, struct json_object *params, int fd, bool again)
 
 	if (!again)
 		snprintf(k.target, sizeof(k.target), "%s", target ? target : "");
-	if (named(":refuse") || fd < 0 || !sk_msg_obj(params, "params") ||
-	    (!again && !sk_msg_obj(params, "timers"))) {
+	if (named(":refuse") || fd < 0 || !sk_msg_obj(params, "params") || (!again && !sk_msg_obj(params, "timers"))) {
 		refuse(id, 9, "not this one");
 		return;
 	}
@@ -159,9 +157,7 @@ static ssize_t take(struct sk_buf *in, int *ret_fd)
 		struct cmsghdr align;
 	} u = { 0 };
 	struct iovec iov = { chunk, sizeof(chunk) };
-	struct msghdr mh = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.room, .msg_controllen = sizeof(u.room)
-	};
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.room, .msg_controllen = sizeof(u.room) };
 	ssize_t n = recvmsg(k.conn, &mh, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *cm = n > 0 ? CMSG_FIRSTHDR(&mh) : NULL;
 
@@ -211,7 +207,7 @@ int main(int argc, char *argv[])
 {
 	const char *rundir = NULL, *sid = NULL;
 
-	alarm(60); /* whatever a test forgets */
+	alarm(60);		/* whatever a test forgets */
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (!strcmp(argv[i], "--rundir"))
 			rundir = argv[i + 1];
