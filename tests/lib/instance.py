@@ -13,6 +13,7 @@ from ports import wait_until
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build")).resolve()
+FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None       # many small files, each written durably
 INITIATOR = "iqn.2026-11.org.siskin.test:initiator"
 
 
@@ -44,7 +45,7 @@ class Instance:
     """Every directory private, below one short temporary one (socket paths are short)."""
 
     def __init__(self, conf="", initiator=INITIATOR):
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="siskin-"))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="siskin-", dir=FAST))
         self.home, self.db, self.run, self.lock, self.dev = (self.dir / n for n in ("etc", "db", "run", "lock", "dev"))
         for d in (self.home, self.db, self.run, self.lock, self.dev):
             d.mkdir(mode=0o700)
