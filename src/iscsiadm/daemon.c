@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,14 +47,21 @@ static bool run_startup(struct sk_adm *adm)
 	SK_MEM char *command = sk_conf_get(adm->places.conf_file, "iscsid.startup", NULL);
 	char sh[] = "/bin/sh", dash_c[] = "-c";
 	char *argv[] = { sh, dash_c, command, NULL };
+	posix_spawnattr_t attr;
+	sigset_t dflt;
 	pid_t pid;
-	int status;
+	int status, failed;
 
 	if (!command || !*command)
 		return false;
-	if (posix_spawn(&pid, sh, NULL, NULL, argv, environ) != 0)
-		return true;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	sigemptyset(&dflt);
+	sigaddset(&dflt, SIGPIPE);	/* which we ignore */
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &dflt);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	failed = posix_spawn(&pid, sh, NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	while (!failed && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return true;
 }

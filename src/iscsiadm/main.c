@@ -132,6 +132,16 @@ static bool only_shows(const struct sk_adm_args *a)
 	       !a->rescan && !a->stats;
 }
 
+/** what runs is listed and ended without the database: by users who may not read it, and when it cannot be made */
+static bool needs_store(const struct sk_adm *adm)
+{
+	const struct sk_adm_args *a = &adm->args;
+
+	if (a->mode != SK_MODE_SESSION)
+		return a->mode != SK_MODE_HOST;
+	return adm->sid && (a->ops || (a->level < 1 && !a->logout && !a->rescan && !a->stats));
+}
+
 static int run_mode(struct sk_adm *adm)
 {
 	struct sk_err err = { 0 };
@@ -139,7 +149,7 @@ static int run_mode(struct sk_adm *adm)
 
 	adm->hush_records = !only_shows(&adm->args);
 	adm->store = sk_store_open(&adm->places, &err);
-	if (!adm->store) {
+	if (!adm->store && needs_store(adm)) {
 		sk_warn(adm, "Could not make %s %d", adm->places.dbroot, err.sys);
 		sk_warn(adm, "exiting due to idbm configuration error");
 		sk_doc_error(adm, SK_RES_IDBM, &err, NULL);
