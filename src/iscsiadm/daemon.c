@@ -13,10 +13,10 @@
 #include "iscsiadm/say.h"
 #include "mgmt/message.h"
 
-#define CONFIG_MS 1000		/* for the path of the configuration file */
-#define START_WAIT_MS 3000	/* for a daemon that was just started to listen */
+#define CONFIG_MS     1000 /* for the path of the configuration file */
+#define START_WAIT_MS 3000 /* for a daemon that was just started to listen */
 #define START_STEP_MS 50
-#define SOCKET_NAME "ISCSIADM_ABSTRACT_NAMESPACE"
+#define SOCKET_NAME   "ISCSIADM_ABSTRACT_NAMESPACE"
 
 static struct sk_mgmt_client *connect_once(struct sk_adm *adm, struct sk_err *err)
 {
@@ -55,7 +55,7 @@ static bool run_startup(struct sk_adm *adm)
 	if (!command || !*command)
 		return false;
 	sigemptyset(&dflt);
-	sigaddset(&dflt, SIGPIPE);	/* which we ignore */
+	sigaddset(&dflt, SIGPIPE); /* which we ignore */
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigdefault(&attr, &dflt);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
@@ -74,8 +74,10 @@ static bool nobody_there(const struct sk_err *err)
 static void start_and_connect(struct sk_adm *adm, struct sk_err *err)
 {
 	if (!run_startup(adm)) {
-		sk_warn(adm, "iscsid is not running. Could not start it up automatically using the startup command in the "
-			     "iscsid.conf iscsid.startup setting. Please check that the file exists or that your init scripts "
+		sk_warn(adm, "iscsid is not running. Could not start it up automatically using the startup command "
+			     "in the "
+			     "iscsid.conf iscsid.startup setting. Please check that the file exists or that your "
+			     "init scripts "
 			     "have started iscsid.");
 		return;
 	}
