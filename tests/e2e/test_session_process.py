@@ -262,9 +262,10 @@ def test_the_file_below_the_loop_device(lab):
     assert pwrite(s.file(1), data, 0, os.O_DSYNC) == 65536
 
 
-def test_a_cut_connection_under_io(lab):
+@pytest.mark.parametrize("reactor", ["epoll", "io_uring"])
+def test_a_cut_connection_under_io(lab, reactor):
     lab.lun()
-    s = lab.session()
+    s = lab.session(args=["--reactor", reactor])
     job = fio(s.disk(1), "--time_based", "--runtime=4", wait=False)
     for _ in range(5):
         time.sleep(0.4)
