@@ -64,6 +64,7 @@ static enum sk_sm_state failed(struct sk_sm *m, enum sk_cause c, const struct sk
 		m->force = true;
 		m->attempt_end = after(now, m->cfg.logout_timeout_ms + END_GRACE_MS);
 		m->acts |= SK_ACT_ATTEMPT_FAILED | SK_ACT_END;
+		answer(m, SK_RES_TRANS_TIMEOUT);
 		return SK_ST_LOGOUT;
 	}
 	if (!sk_policy_retry(m->cause, m->established, m->cfg.fail_fast))
