@@ -314,6 +314,8 @@ int sk_reactor_run(struct sk_reactor *r, struct sk_err *err)
 		r->cfg.turn(r->cfg.ctx, r->now_ms);
 		if (r->engine && r->ops->send(r, &why) < 0)
 			lost(r, &why);
+		if (r->engine && sk_engine_pending(r->engine))
+			r->again = true; /* sending finished tasks whose answers were faster than their data */
 		engine_timers(r, &next); /* what turn submitted may be due before all else */
 	}
 	return 0;

@@ -153,6 +153,9 @@ bool sk_engine_tx_idle(const struct sk_engine *e);
 
 struct sk_task *sk_engine_next_done(struct sk_engine *e);
 bool sk_engine_next_event(struct sk_engine *e, struct sk_engine_event *ret);
+/** sk_engine_pending - next_done or next_event has something. Not only receiving makes it so: a task that was answered
+ * while its data was still being sent is done after the sk_engine_tx_done that sends the last of it. */
+bool sk_engine_pending(const struct sk_engine *e);
 
 /** sk_engine_ping - queue a NOP-Out that wants an answer; SK_EAGAIN while one is outstanding already */
 int sk_engine_ping(struct sk_engine *e, uint64_t cookie, struct sk_err *err);
