@@ -18,7 +18,7 @@
  *	WAIT	for disks that are just being made or taken away
  *	CHECK	is a disk in use? then it is refused unless forced
  *	DISKS	every disk is flushed, its loop device and link go. When the time is over a forced end has the engine fail
- *		what still waits; one that is not forced is refused
+ *		what still waits; one that is not forced is refused. Without a connection nothing is flushed
  *	UNMOUNT	the FUSE mount; in use means refused again, and the disks come back
  *	LOGOUT	Logout Request, until the answer or the time is over
  *	EXIT	the engine ends; then the files go, the controller is answered, and so do we
@@ -106,9 +106,11 @@ static void go(struct sk_keeper *k, enum sk_ending step, sk_work_fn *work, sk_wo
 static void disks_over(struct sk_keeper *k)
 {
 	for (struct sk_kdisk *d = k->disks; d; d = d->next) {
+		bool lost = d->flush && k->health != SK_B_LOGGED_IN;	/* again, without a flush */
+
 		if (!d->attached || k->force)
 			continue;
-		if (d->work != SK_KWORK_DETACH) {	/* an attach came in between */
+		if (d->work != SK_KWORK_DETACH || lost) {	/* an attach came in between */
 			sk_kdisk_go(d, SK_KWORK_DETACH);
 			return;
 		}
@@ -226,6 +228,15 @@ void sk_end_begin(struct sk_keeper *k, int64_t id, bool force, uint32_t timeout_
 	sk_end_disk_done(k);
 }
 
+/* Nobody uses the disks, so nothing is left that a flush could save; it would wait for a relogin that never comes. */
+void sk_end_lost(struct sk_keeper *k)
+{
+	const struct sk_b_msg abandon = { .type = SK_B_ABANDON };
+
+	if (k->ending == SK_END_DISKS)
+		(void)sk_keeper_tell_engine(k, &abandon, NULL, NULL);
+}
+
 void sk_end_logged_out(struct sk_keeper *k)
 {
 	if (k->ending == SK_END_LOGOUT)
@@ -236,10 +247,6 @@ void sk_end_logged_out(struct sk_keeper *k)
 void sk_end_engine_gone(struct sk_keeper *k)
 {
 	k->engine_gone = true;
-	if (k->attach_id) {
-		sk_conn_refuse(k, k->attach_id, SK_RES_INTERNAL, "the session's engine ended, see the system's log");
-		sk_conn_flush(k, 1000);
-	}
 	switch (k->ending) {
 	case SK_END_EXIT:
 		sk_keeper_stop(k, k->rc, NULL);

@@ -140,6 +140,7 @@ void sk_kdisks_free(struct sk_keeper *k);
 /** sk_end_begin - @id: the request to answer, 0 = none (a signal) */
 void sk_end_begin(struct sk_keeper *k, int64_t id, bool force, uint32_t timeout_s);
 void sk_end_disk_done(struct sk_keeper *k);	/* a disk got idle while ending */
+void sk_end_lost(struct sk_keeper *k);		/* the connection went */
 void sk_end_logged_out(struct sk_keeper *k);
 void sk_end_engine_gone(struct sk_keeper *k);
 /** sk_end_clean - what is left when the loop is over: mount, tree, files. Blocking */
