@@ -29,11 +29,11 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def make_tgtd(tmp_path):
     """make_tgtd(ipv6=True, portals=[…]) - further tgtds"""
-    if not shutil.which("tgtd"):
-        pytest.skip("tgtd is not installed")
     made = []
 
     def make(**kw):
+        if not shutil.which("tgtd"):
+            pytest.skip("tgtd is not installed")
         t = Tgtd(tmp_path, **kw).start()
         made.append(t)
         return t
@@ -50,8 +50,8 @@ def tgtd(make_tgtd):
 
 
 @pytest.fixture
-def make_instance(request):
-    """make_instance(conf="node.startup = manual") - an instance that is not started yet"""
+def make_instance(odd, make_tgtd):
+    """make_instance(conf="node.startup = manual") - an instance that is not started yet; it ends before the targets do"""
     for name in ("iscsid", "iscsiadm", "iscsi-session"):
         if not program(name).exists():
             pytest.skip(f"{name} is not built")
