@@ -78,8 +78,14 @@ static int open_dir(const char *devdir, bool make, struct sk_err *err)
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(parts); i++) {
 		snprintf(path, sizeof(path), "%s%s", devdir, parts[i]);
-		if (make && mkdir(path, 0755) < 0 && errno != EEXIST)
-			return sk_fail_sys(err, errno, "mkdir %s", path);
+		if (!make)
+			continue;
+		if (mkdir(path, 0755) < 0) {
+			if (errno != EEXIST)
+				return sk_fail_sys(err, errno, "mkdir %s", path);
+		} else if (chmod(path, 0755) < 0) {	/* for everybody, as udev makes it, whatever our umask */
+			return sk_fail_sys(err, errno, "chmod %s", path);
+		}
 	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
