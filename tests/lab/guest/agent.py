@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Process 1 of a guest: starts what the host asks for over a serial line and says how it ended.
+"""Process 1 of a guest: starts what the host asks for over a serial line and says how it ended. One JSON object a line.
 
-One JSON object a line. To us:   {"op": "start", "id": 7, "argv": […], "env": {…}, "cwd": "/", "stdin": "…", "timeout": 60, "live": false}
-                                 {"op": "kill", "id": 7, "signal": 15}      {"op": "poweroff"}
-From us: {"ready": true}, {"id": 7, "fd": 1, "data": base64} …, {"id": 7, "pid": n, "rc": 0, "timed_out": false, "seconds": 0.1}
+To us:    {"op": "start", "id": 7, "argv": […], "env": {…}, "cwd": "/", "stdin": "…", "timeout": 60, "live": false}
+          {"op": "kill", "id": 7, "signal": 15}   {"op": "state", "id": 8}   {"op": "kmsg", "id": 9}   {"op": "poweroff"}
+From us:  {"ready": true}   {"id": 8, "state": {…}}   {"id": 9, "lines": […]}   {"id": 7, "fd": 1, "data": base64} …
+          {"id": 7, "pid": n, "rc": 0, "timed_out": false, "seconds": 0.1}
 
 Output goes to memory files, not pipes: a daemon that keeps its parent's stdout delays nothing. What is orphaned is reaped here.
 """
@@ -87,16 +88,47 @@ class Job:
 
 def read(path):
     try:
-        with open(path) as f:
+        with open(path, errors="replace") as f:
             return f.read()
-    except OSError as e:
-        return f"{path}: {e.strerror}\n"
+    except OSError:
+        return ""
 
 
 def say(**msg):
     data = json.dumps(msg).encode() + b"\n"
     while data:
         data = data[os.write(1, data):]
+
+
+def state():
+    """What a test may leave behind: kind → list of texts, the same from run to run where nothing changed."""
+    found = {"processes": [], "mounts": [], "links": [], "disks": [], "sessions": [], "sockets": []}
+    for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
+        if pid != 1 and not read(f"/proc/{pid}/stat").rpartition(") ")[2].startswith("Z"):
+            cmd = read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
+            if cmd:  # kernel threads have none
+                found["processes"].append(f"{pid} {cmd}")
+    found["mounts"] = [line.split()[4] for line in read("/proc/self/mountinfo").splitlines()]
+    for kind, folder in (("links", "/sys/class/net"), ("disks", "/sys/block"), ("sessions", "/sys/class/iscsi_session"),
+                         ("sessions", "/sys/class/iscsi_host")):
+        found[kind] += sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    found["disks"] = [d for d in found["disks"] if not d.startswith(("loop", "ram")) or read(f"/sys/block/{d}/size").strip() != "0"]
+    found["sockets"] = [w[7] for w in map(str.split, read("/proc/net/unix").splitlines()) if len(w) > 7 and w[7][0] == "@"]
+    return found
+
+
+def kernel_messages(kmsg=[]):
+    """What the kernel said since the last call, /dev/kmsg's records as lines."""
+    if not kmsg:
+        kmsg.append(os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    lines = []
+    while True:
+        try:
+            lines.append(os.read(kmsg[0], 8192).decode(errors="replace").partition(";")[2].split("\n")[0])
+        except BlockingIOError:
+            return lines
+        except OSError:  # EPIPE: some were overwritten
+            lines.append("(messages lost)")
 
 
 def poweroff():
@@ -114,6 +146,10 @@ def handle(msg, jobs):
         for job in jobs.values():
             if job.id == msg["id"]:
                 os.killpg(job.pid, msg["signal"])
+    elif op == "state":
+        say(id=msg["id"], state=state())
+    elif op == "kmsg":
+        say(id=msg["id"], lines=kernel_messages())
     elif op == "poweroff":
         poweroff()
 

@@ -39,7 +39,7 @@ class Siskin:
     def env(self):
         return {
             "SISKIN_HOMEDIR": "/etc/iscsi", "SISKIN_DBROOT": "/etc/iscsi", "SISKIN_LOCKDIR": "/run/lock/iscsi",
-            "SISKIN_RUNDIR": "/run/siskin", "SISKIN_LIBEXECDIR": str(BUILD / "src" / "iscsi-session"),
+            "SISKIN_LIBEXECDIR": str(BUILD / "src" / "iscsi-session"),
         }
 
 

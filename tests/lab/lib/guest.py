@@ -75,14 +75,19 @@ class Job:
 
     def wait(self):
         """Its Result; a guest that does not answer in time is killed (GuestDied)."""
+        self.answer()
+        out, err = (b"".join(self.data[n]).decode("utf-8", "surrogateescape") for n in (1, 2))
+        e = self.end
+        return Result(self.cmd, e["rc"], out, err, e["timed_out"], e["seconds"])
+
+    def answer(self):
+        """The agent's last message about it."""
         left = self.started + self.timeout + GRACE_SECONDS - time.monotonic()
         if not self.done.wait(max(left, GRACE_SECONDS)):
             self.guest.hung(f"no answer about: {self.cmd}")
         if not self.end:
             raise GuestDied(f"the guest ended during: {self.cmd}\n{self.guest.console_tail()}")
-        out, err = (b"".join(self.data[n]).decode("utf-8", "surrogateescape") for n in (1, 2))
-        e = self.end
-        return Result(self.cmd, e["rc"], out, err, e["timed_out"], e["seconds"])
+        return self.end
 
 
 class Guest:
@@ -98,6 +103,7 @@ class Guest:
         self.process = None
         self.line = None
         self.jobs = {}
+        self.messages = []
         self.ids = itertools.count(1)
         self.ready = threading.Event()
         self.lock = threading.Lock()
@@ -251,8 +257,24 @@ class Guest:
 
     # --- what is left -------------------------------------------------------------------------------------------------
 
+    def ask(self, op):
+        """What the agent itself answers."""
+        n = next(self.ids)
+        job = self.jobs[n] = Job(self, n, op, 10, None)
+        try:
+            self.send(op=op, id=n)
+            return job.answer()
+        finally:
+            del self.jobs[n]
+
+    def state(self):
+        """kind → sorted texts: processes, mounts, links, disks, sessions, abstract sockets (guest/agent.py, state)."""
+        return self.ask("state")["state"]
+
     def dmesg(self):
-        return self.run(["dmesg"]).out.splitlines()
+        """Everything the kernel said since the guest was handed out."""
+        self.messages += self.ask("kmsg")["lines"]
+        return self.messages
 
     def trouble(self):
         """Kernel messages no test may cause."""

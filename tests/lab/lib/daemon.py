@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""iscsid in a guest, ours or the incumbent's."""
+import signal
+
+SOCKET = "grep -q '@ISCSIADM_ABSTRACT_NAMESPACE$' /proc/net/unix"
+
+
+class Daemon:
+    def __init__(self, guest):
+        self.guest, self.job, self.log = guest, None, ""
+
+    def start(self, *args):
+        """In the foreground, as its own process group; returns when it listens and answers."""
+        self.job = self.guest.start(["iscsid", "-f", *args], timeout=36000)
+        try:
+            self.guest.wait_until(SOCKET, "iscsid's socket")
+            self.guest.run("iscsiadm -m session", timeout=20)
+        except AssertionError:
+            self.kill()
+            raise AssertionError("iscsid did not start\n" + self.log) from None
+        return self
+
+    def _end(self, sig, seconds):
+        job, self.job = self.job, None
+        job.kill(sig)
+        if not job.done.wait(seconds):
+            job.kill(signal.SIGKILL)
+            raise AssertionError(f"iscsid did not end within {seconds} s of signal {sig}\n" + str(job.wait()))
+        r = job.wait()
+        self.log += r.out + r.err
+        return r.rc
+
+    def stop(self, seconds=20):
+        """SIGTERM: sessions stay. Its exit status."""
+        return self._end(signal.SIGTERM, seconds) if self.job else None
+
+    def kill(self):
+        return self._end(signal.SIGKILL, 20) if self.job else None
+
+    def restart(self):
+        self.stop()
+        return self.start()
