@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Fixtures of the lab. Run: tools/setup lab; /usr/bin/python3 -m pytest tests/lab [--kernel uml,6.1,6.12]
+"""Fixtures of the lab. Run: tools/setup lab; /usr/bin/python3 -m pytest tests/lab [--all] [--kernel uml,6.1,6.12]
 
 A test gets a booted guest (`lab`) that others have used before and will use after it: what it leaves (process, mount, link,
 disk, session, socket) or makes the kernel warn about is its failure.
@@ -24,12 +24,21 @@ from targets import Lio, Tgtd  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--kernel", default="uml", help="comma separated: " + ", ".join(KERNELS))
+    parser.addoption("--all", action="store_true", help="also what is marked full: long, or about the yardstick alone")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "core: runs on every kernel, not only on user-mode Linux")
+    config.addinivalue_line("markers", "full: only with --all")
     config.addinivalue_line("markers", "fresh: a guest booted for this test alone")
     config.addinivalue_line("markers", "programs(name, …): siskin (the default) or 2.1.8")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--all"):
+        full = [i for i in items if i.get_closest_marker("full")]
+        items[:] = [i for i in items if i not in full]
+        config.hook.pytest_deselected(items=full)
 
 
 def pytest_generate_tests(metafunc):
@@ -51,6 +60,13 @@ def pool():
     p.close()
 
 
+def cannot_run(why):
+    """Failed in CI, skipped elsewhere."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"the lab cannot run: {why}", pytrace=False)
+    pytest.skip(f"the lab cannot run: {why}")
+
+
 @pytest.fixture
 def lab(request, pool, kernel, programs):
     """a booted guest"""
@@ -58,9 +74,7 @@ def lab(request, pool, kernel, programs):
     try:
         guest = pool.get(kernel, programs, fresh)
     except Unavailable as e:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"the lab cannot run: {e}", pytrace=False)
-        pytest.skip(f"the lab cannot run: {e}")
+        cannot_run(e)
     yield guest
     complaints = pool.put(guest, keep=not fresh)
     assert not complaints, "left in the guest:\n" + "\n".join(complaints)

@@ -2,7 +2,7 @@
 """Debian's open-iscsi 2.1.8 works in the lab: what the lab says about ours counts."""
 import pytest
 
-pytestmark = [pytest.mark.core, pytest.mark.programs("2.1.8")]
+pytestmark = [pytest.mark.core, pytest.mark.full, pytest.mark.programs("2.1.8")]
 T = "iqn.2026-11.org.siskin.lab"
 
 
