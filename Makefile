@@ -17,8 +17,12 @@ demo: all
 	@tools/demo $(BUILD)
 
 check:
-	@tools/setup build check
+	@tools/setup build check lab
 	@tools/check
+
+check-lab:
+	@tools/setup build check lab
+	@tools/check --only build,lab-all
 
 bench: all
 	@tools/setup bench
@@ -38,4 +42,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all demo check bench install format clean
+.PHONY: all demo check check-lab bench install format clean
