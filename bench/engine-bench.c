@@ -104,7 +104,8 @@ static void turn(void *ctx, uint64_t now_ms)
 	struct sk_task *t;
 
 	while ((t = sk_engine_next_done(b->e))) {
-		bool capacity = t->cookie == 1, good = t->end == SK_END_STATUS && t->scsi_status == 0 && !t->underflow;
+		bool capacity = t->cookie == 1;
+		bool good = t->end == SK_END_STATUS && t->scsi_status == 0 && !t->underflow;
 
 		if (!good && !(capacity && t->scsi_status == 2)) { /* a unit attention at the start is normal */
 			fail(b, "a command failed");
@@ -141,7 +142,8 @@ static void lost(void *ctx, const struct sk_err *why)
 static double cpu_s(const struct rusage *a, const struct rusage *z)
 {
 	return (double)(z->ru_utime.tv_sec - a->ru_utime.tv_sec + z->ru_stime.tv_sec - a->ru_stime.tv_sec) +
-	       (double)(z->ru_utime.tv_usec - a->ru_utime.tv_usec + z->ru_stime.tv_usec - a->ru_stime.tv_usec) / 1e6;
+	       (double)(z->ru_utime.tv_usec - a->ru_utime.tv_usec + z->ru_stime.tv_usec - a->ru_stime.tv_usec) /
+		       1e6;
 }
 
 static void report(const struct bench *b)
@@ -182,9 +184,10 @@ static int run(struct bench *b, const struct bench_login *login, struct sk_err *
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: engine-bench --port N --target NAME [--host A] [--lun N] [--block BYTES] [--depth N]\n"
-			"          [--time S] [--write] [--sequential] [--digests] [--unsolicited]\n"
-			"          [--reactor epoll|uring] [--busy-poll US] [--stage BYTES]\n");
+	fprintf(stderr,
+		"usage: engine-bench --port N --target NAME [--host A] [--lun N] [--block BYTES] [--depth N]\n"
+		"          [--time S] [--write] [--sequential] [--digests] [--unsolicited]\n"
+		"          [--reactor epoll|uring] [--busy-poll US] [--stage BYTES]\n");
 	exit(2);
 }
 

@@ -58,7 +58,8 @@ void null_out(struct null_conn *c, uint8_t *bhs, const void *data, uint32_t n)
 
 	memcpy(p, bhs, SK_BHS_LEN);
 	if (c->full_feature && c->header_digest)
-		sk_digest_put(header_bytes(c, SK_DIGEST_LEN), sk_crc32c_small_best()(SK_CRC32C_INIT, p, SK_BHS_LEN));
+		sk_digest_put(header_bytes(c, SK_DIGEST_LEN),
+			      sk_crc32c_small_best()(SK_CRC32C_INIT, p, SK_BHS_LEN));
 	if (data)
 		memcpy(header_bytes(c, n), data, n);
 	else if (n)
@@ -300,9 +301,10 @@ static void loop(const struct null_cfg *cfg, int listener)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: null-target [--port N] [--no-initial-r2t] [--no-immediate-data] [--one-pdu-per-send]\n"
-			"                   [--verify] [--mrdsl BYTES] [--max-burst BYTES] [--first-burst BYTES]\n"
-			"Prints the port it listens on (127.0.0.1), then serves until killed.\n");
+	fprintf(stderr,
+		"usage: null-target [--port N] [--no-initial-r2t] [--no-immediate-data] [--one-pdu-per-send]\n"
+		"                   [--verify] [--mrdsl BYTES] [--max-burst BYTES] [--first-burst BYTES]\n"
+		"Prints the port it listens on (127.0.0.1), then serves until killed.\n");
 	exit(2);
 }
 

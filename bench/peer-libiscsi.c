@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The same workloads through libiscsi's public interface, for what its own iscsi-perf cannot do: writes. Nothing is done
- * here that costs libiscsi anything: poll, iscsi_service, a new command for each one that ends.
+ * The same workloads through libiscsi's public interface, for what its own iscsi-perf cannot do: writes. Nothing is
+ * done here that costs libiscsi anything: poll, iscsi_service, a new command for each one that ends.
  */
 
 #include <getopt.h>
@@ -65,7 +65,8 @@ static void submit(struct bench *b, unsigned char *buf)
 	b->rng ^= b->rng << 17;
 	lba = (uint32_t)(b->rng % b->places * (b->block / b->disk_block));
 	if (b->write) {
-		task = iscsi_write10_task(b->is, b->lun, lba, buf, b->block, (int)b->disk_block, 0, 0, 0, 0, 0, ended, s);
+		task = iscsi_write10_task(b->is, b->lun, lba, buf, b->block, (int)b->disk_block, 0, 0, 0, 0, 0,
+					  ended, s);
 	} else {
 		task = iscsi_read10_task(b->is, b->lun, lba, b->block, (int)b->disk_block, 0, 0, 0, 0, 0, ended, s);
 		if (task)
@@ -79,8 +80,8 @@ static int size_of_disk(struct bench *b)
 {
 	for (int i = 0; i < 5; i++) { /* the first may meet a unit attention */
 		struct scsi_task *task = iscsi_readcapacity10_sync(b->is, b->lun, 0, 0);
-		struct scsi_readcapacity10 *rc = task && task->status == SCSI_STATUS_GOOD ? scsi_datain_unmarshall(task)
-											   : NULL;
+		struct scsi_readcapacity10 *rc =
+			task && task->status == SCSI_STATUS_GOOD ? scsi_datain_unmarshall(task) : NULL;
 
 		if (rc) {
 			b->disk_block = rc->block_size;
@@ -107,7 +108,8 @@ static double cpu(void)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static void turn(struct bench *b)
@@ -128,7 +130,8 @@ static void run(struct bench *b, uint32_t depth, uint32_t time_s)
 		turn(b);
 	t = seconds() - start;
 	if (!b->failed)
-		printf("iops=%.0f mb_s=%.1f cpu_us=%.3f\n", (double)b->done / t, (double)b->done * b->block / t / 1e6,
+		printf("iops=%.0f mb_s=%.1f cpu_us=%.3f\n", (double)b->done / t,
+		       (double)b->done * b->block / t / 1e6,
 		       (cpu() - cpu0) * 1e6 / (double)SK_MAX(b->done, (uint64_t)1));
 	b->stop = true;
 	while (!b->failed && b->under_way)
@@ -137,8 +140,9 @@ static void run(struct bench *b, uint32_t depth, uint32_t time_s)
 
 int main(int argc, char **argv)
 {
-	static const struct option opts[] = { { "port", 1, NULL, 0 },  { "target", 1, NULL, 1 }, { "lun", 1, NULL, 2 },
-					      { "block", 1, NULL, 3 }, { "depth", 1, NULL, 4 },	 { "time", 1, NULL, 5 },
+	static const struct option opts[] = { { "port", 1, NULL, 0 },  { "target", 1, NULL, 1 },
+					      { "lun", 1, NULL, 2 },   { "block", 1, NULL, 3 },
+					      { "depth", 1, NULL, 4 }, { "time", 1, NULL, 5 },
 					      { "write", 0, NULL, 6 }, { "header-digest", 0, NULL, 7 },
 					      { NULL, 0, NULL, 0 } };
 	uint64_t v[8] = { 0, 0, 0, 4096, 32, 3, 0, 0 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The limit: the bytes of a workload moved by plain TCP, no protocol at all, with epoll and one read and one write per
- * wake-up. `raw-tcp serve` answers every `up` bytes with `down` bytes; `raw-tcp run` keeps `depth` of them under way.
+ * The limit: the bytes of a workload moved by plain TCP, no protocol at all, with epoll and one read and one write
+ * per wake-up. `raw-tcp serve` answers every `up` bytes with `down` bytes; `raw-tcp run` keeps `depth` of them
+ * under way.
  */
 
 #include <errno.h>
@@ -134,7 +135,8 @@ static double cpu(void)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static void run(uint16_t port, uint64_t up, uint64_t down, uint32_t depth, uint32_t time_s)
@@ -162,14 +164,16 @@ static void run(uint16_t port, uint64_t up, uint64_t down, uint32_t depth, uint3
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: raw-tcp serve [--port N] | run --port N --up BYTES --down BYTES [--depth N] [--time S]\n");
+	fprintf(stderr,
+		"usage: raw-tcp serve [--port N] | run --port N --up BYTES --down BYTES [--depth N] [--time S]\n");
 	exit(2);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option opts[] = { { "port", 1, NULL, 0 }, { "up", 1, NULL, 1 },   { "down", 1, NULL, 2 },
-					      { "depth", 1, NULL, 3 }, { "time", 1, NULL, 4 }, { NULL, 0, NULL, 0 } };
+	static const struct option opts[] = { { "port", 1, NULL, 0 }, { "up", 1, NULL, 1 },
+					      { "down", 1, NULL, 2 }, { "depth", 1, NULL, 3 },
+					      { "time", 1, NULL, 4 }, { NULL, 0, NULL, 0 } };
 	uint64_t v[5] = { 0, 48, 48 + 4096, 32, 3 };
 	int o;
 

@@ -4,11 +4,12 @@
 
 #include "record/schema.h"
 
-/** Writes iscsid.conf.5: the page's text, with its line ".KEYS <kind>" replaced by the rows of the schema, so that the
- * manual cannot differ from the programs. */
+/** Writes iscsid.conf.5: the page's text, with its line ".KEYS <kind>" replaced by the rows of the schema, so that
+ * the manual cannot differ from the programs. */
 
 static const char *effect(enum sk_effect e)
 {
+	/* clang-format off */
 	switch (e) {
 	case SK_AT_LOGIN: return "Holds from the next login on.";
 	case SK_AT_START: return "Read when sessions are started by class.";
@@ -17,6 +18,7 @@ static const char *effect(enum sk_effect e)
 	case SK_AT_OFFLOAD: return "For offload hardware alone.";
 	case SK_STORED: return "Kept for other tools, without effect here.";
 	}
+	/* clang-format on */
 	return "";
 }
 

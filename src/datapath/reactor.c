@@ -40,7 +40,8 @@ struct sk_reactor *sk_reactor_new(const struct sk_reactor_cfg *cfg, struct sk_er
 	struct sk_reactor *r;
 
 	if (!cfg->turn || !cfg->lost || cfg->busy_poll_us > POLL_US_MAX) {
-		sk_fail(err, SK_EINVAL, "reactor: turn and lost are needed, busy_poll_us is at most %d", POLL_US_MAX);
+		sk_fail(err, SK_EINVAL, "reactor: turn and lost are needed, busy_poll_us is at most %d",
+			POLL_US_MAX);
 		return NULL;
 	}
 	r = calloc(1, sizeof(*r));
@@ -110,8 +111,8 @@ int sk_reactor_attach(struct sk_reactor *r, struct sk_engine *e, int taken_fd, s
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return sk_fail_sys(err, errno, "reactor: socket");
-	/* A socket that is not TCP (tests) has no Nagle to turn off. Buffers are left to the kernel's autotuning, which
-	 * goes beyond what SO_SNDBUF and SO_RCVBUF allow an unprivileged process. */
+	/* A socket that is not TCP (tests) has no Nagle to turn off. Buffers are left to the kernel's autotuning,
+	 * which goes beyond what SO_SNDBUF and SO_RCVBUF allow an unprivileged process. */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 && errno != EOPNOTSUPP)
 		return sk_fail_sys(err, errno, "reactor: TCP_NODELAY");
 	r->sock = fd;
@@ -179,7 +180,8 @@ static struct reactor_watch *watch_slot(struct sk_reactor *r)
 	return &w[n];
 }
 
-int sk_reactor_watch(struct sk_reactor *r, int fd, unsigned events, sk_reactor_fn *fn, void *ctx, struct sk_err *err)
+int sk_reactor_watch(struct sk_reactor *r, int fd, unsigned events, sk_reactor_fn *fn, void *ctx,
+		     struct sk_err *err)
 {
 	struct reactor_watch *w, was;
 	bool fresh;
@@ -314,6 +316,8 @@ int sk_reactor_run(struct sk_reactor *r, struct sk_err *err)
 		r->cfg.turn(r->cfg.ctx, r->now_ms);
 		if (r->engine && r->ops->send(r, &why) < 0)
 			lost(r, &why);
+		if (r->engine && sk_engine_pending(r->engine))
+			r->again = true; /* sending finished tasks whose answers were faster than their data */
 		engine_timers(r, &next); /* what turn submitted may be due before all else */
 	}
 	return 0;

@@ -34,10 +34,10 @@ struct sk_reactor_cfg {
 	void *ctx;
 	/* required: once per wake-up, after everything received was parsed and before anything is sent */
 	void (*turn)(void *ctx, uint64_t now_ms);
-	/* optional: the user's next deadline, absolute ms as sk_reactor_now; UINT64_MAX = none. Asked before sleeping */
+	/* optional: the user's next deadline, absolute ms as sk_reactor_now; UINT64_MAX = none */
 	uint64_t (*next_ms)(void *ctx);
-	/* required: the connection is over (error, end of file, protocol violation, escalation). The socket is closed
-	 * and the engine halted already; a new one may be attached from here or later. turn() follows. */
+	/* required: the connection is over (error, end of file, protocol violation, escalation). The socket is
+	 * closed and the engine halted already; a new one may be attached from here or later. turn() follows. */
 	void (*lost)(void *ctx, const struct sk_err *why);
 };
 
@@ -61,8 +61,9 @@ bool sk_reactor_attached(const struct sk_reactor *r);
 
 /** sk_reactor_watch - call @fn when @fd is ready for @events (SK_WATCH_IN | SK_WATCH_OUT; 0 pauses). A second call
  * for the same descriptor changes events, fn and ctx. The descriptor stays the caller's. */
-int sk_reactor_watch(struct sk_reactor *r, int fd, unsigned events, sk_reactor_fn *fn, void *ctx, struct sk_err *err);
-/** sk_reactor_unwatch - before the descriptor is closed; unknown descriptors are ignored. @fn is not called again. */
+int sk_reactor_watch(struct sk_reactor *r, int fd, unsigned events, sk_reactor_fn *fn, void *ctx,
+		     struct sk_err *err);
+/** sk_reactor_unwatch - before the descriptor is closed; unknown ones are ignored. @fn is not called again. */
 void sk_reactor_unwatch(struct sk_reactor *r, int fd);
 
 /** sk_reactor_run - until sk_reactor_stop; -1 when waiting itself fails */

@@ -10,7 +10,6 @@
 #include "base/mem.h"
 
 #define SOCK_MARK UINT64_MAX
-#define RECV_ROUNDS 4	/* receives per wake-up while the stage comes back full */
 #define SEND_ROUNDS 8
 
 struct reactor_epoll {
@@ -143,32 +142,28 @@ static size_t iov_bytes(const struct iovec *iov, int n)
 	return sum;
 }
 
+/* One receive per wake-up, even when more is there: what it brought is answered first, so that the target has
+ * something to do while we take the rest. Level-triggered: what we leave shows again. */
 static int ep_recv(struct sk_reactor *r, struct sk_err *err)
 {
 	struct reactor_epoll *ep = r->impl;
 	struct iovec iov[REACTOR_IOV];
+	ssize_t got;
+	int n;
 
 	if (!ep->in)
 		return 0;
-	ep->in = false; /* level-triggered: what we leave shows again */
-	for (int round = 0; round < RECV_ROUNDS; round++) {
-		int n = sk_engine_rx_space(r->engine, iov, REACTOR_IOV);
-		size_t asked = iov_bytes(iov, n);
-		ssize_t got = n == 1 ? recv(r->sock, iov[0].iov_base, iov[0].iov_len, 0) : readv(r->sock, iov, n);
-
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			return 0;
-		if (got < 0)
-			return sk_fail_sys(err, errno, "receive");
-		if (got == 0)
-			return sk_fail(err, SK_ECONN, "the target closed the connection");
-		r->stats.recv_calls++;
-		if (sk_engine_rx(r->engine, (size_t)got, r->now_ms, err) < 0)
-			return -1;
-		if ((size_t)got < asked)
-			return 0;
-	}
-	return 0;
+	ep->in = false;
+	n = sk_engine_rx_space(r->engine, iov, REACTOR_IOV);
+	got = n == 1 ? recv(r->sock, iov[0].iov_base, iov[0].iov_len, 0) : readv(r->sock, iov, n);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (got < 0)
+		return sk_fail_sys(err, errno, "receive");
+	if (got == 0)
+		return sk_fail(err, SK_ECONN, "the target closed the connection");
+	r->stats.recv_calls++;
+	return sk_engine_rx(r->engine, (size_t)got, r->now_ms, err);
 }
 
 static void want_out(struct sk_reactor *r, bool on)

@@ -32,7 +32,7 @@ struct reactor_ops {
 	void (*sock_del)(struct sk_reactor *r);		/* afterwards nothing refers to the engine's memory */
 	int (*watch_set)(struct sk_reactor *r, uint32_t index, bool fresh, struct sk_err *err);
 	void (*watch_del)(struct sk_reactor *r, uint32_t index);
-	/* until something is ready or @timeout_ms passed (-1: for ever); fills r->hot and the backend's own flags */
+	/* until something is ready or @timeout_ms passed (-1: for ever); fills r->hot and its own flags */
 	int (*wait)(struct sk_reactor *r, int timeout_ms, struct sk_err *err);
 	/* -1: the connection is lost */
 	int (*recv)(struct sk_reactor *r, struct sk_err *err);

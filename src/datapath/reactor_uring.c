@@ -235,10 +235,28 @@ static void arm_recv(struct sk_reactor *r)
 	u->rx.busy = true;
 }
 
+/* Before turn: a task whose answer overtook our knowledge that its data is out is done only now. */
+static int send_finished(struct sk_reactor *r, struct sk_err *err)
+{
+	struct reactor_uring *u = r->impl;
+
+	if (!u->tx.done)
+		return 0;
+	u->tx.done = false;
+	if (u->tx.res < 0 && u->tx.res != -EAGAIN && u->tx.res != -EINTR)
+		return sk_fail_sys(err, -u->tx.res, "send");
+	r->stats.send_calls++;
+	if (u->tx.res > 0)
+		sk_engine_tx_done(r->engine, (size_t)u->tx.res);
+	return 0;
+}
+
 static int ur_recv(struct sk_reactor *r, struct sk_err *err)
 {
 	struct reactor_uring *u = r->impl;
 
+	if (send_finished(r, err) < 0)
+		return -1;
 	if (!u->rx.done)
 		return 0;
 	u->rx.done = false;
@@ -258,14 +276,7 @@ static int ur_send(struct sk_reactor *r, struct sk_err *err)
 	struct io_uring_sqe *sqe;
 	int n;
 
-	if (u->tx.done) {
-		u->tx.done = false;
-		if (u->tx.res < 0 && u->tx.res != -EAGAIN && u->tx.res != -EINTR)
-			return sk_fail_sys(err, -u->tx.res, "send");
-		r->stats.send_calls++;
-		if (u->tx.res > 0)
-			sk_engine_tx_done(r->engine, (size_t)u->tx.res);
-	}
+	(void)err;
 	if (u->tx.busy)
 		return 0;
 	n = sk_engine_tx(r->engine, u->tx.iov, REACTOR_IOV);

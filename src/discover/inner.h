@@ -10,7 +10,15 @@
 #include "record/node.h"
 #include "wire/tcp.h"
 
-enum sk_disc_state { SK_DISC_START, SK_DISC_RESOLVE, SK_DISC_CONNECT, SK_DISC_LOGIN, SK_DISC_TEXT, SK_DISC_PAUSE, SK_DISC_OVER };
+enum sk_disc_state {
+	SK_DISC_START,
+	SK_DISC_RESOLVE,
+	SK_DISC_CONNECT,
+	SK_DISC_LOGIN,
+	SK_DISC_TEXT,
+	SK_DISC_PAUSE,
+	SK_DISC_OVER
+};
 
 struct sk_disc {
 	struct sk_loop *loop;
@@ -24,7 +32,7 @@ struct sk_disc {
 	uint32_t login_ms, text_ms;
 	unsigned reopen_max, failures, redirects;
 	enum sk_disc_state state;
-	struct sk_portal home, at;	/* the record's portal; where we are now */
+	struct sk_portal home, at; /* the record's portal; where we are now */
 	char ip[128], netdev[32];
 	struct sk_addrs addrs;
 	struct sk_job *resolving;
@@ -40,14 +48,14 @@ struct sk_disc {
 /* sendtargets.c: attempts */
 void sk_disc_say(struct sk_disc *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sk_disc_retry(struct sk_disc *d, const struct sk_err *why);
-void sk_disc_finish(struct sk_disc *d, const struct sk_err *err);	/* d may be gone afterwards, as after retry */
+void sk_disc_finish(struct sk_disc *d, const struct sk_err *err); /* d may be gone afterwards, as after retry */
 void sk_disc_redirect(struct sk_disc *d, const struct sk_portal *to);
-void sk_disc_asking(struct sk_disc *d);		/* logged in: the text exchange has its own time */
+void sk_disc_asking(struct sk_disc *d); /* logged in: the text exchange has its own time */
 
 /* talk.c: the conversation on one connection */
 void sk_disc_talk_begin(struct sk_disc *d);
 void sk_disc_talk_feed(struct sk_disc *d, const struct sk_pdu *pdu);
 void sk_disc_talk_end(struct sk_disc *d);
-bool sk_disc_talk_complete(const struct sk_disc *d);	/* the answer is all there */
+bool sk_disc_talk_complete(const struct sk_disc *d); /* the answer is all there */
 
 #endif

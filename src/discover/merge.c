@@ -9,11 +9,13 @@
 #include "record/iface.h"
 
 #define LOCK_MS 30000
+#define BULK_FROM 32	/* so many changes are worth syncing the whole file system for */
 
 struct run {
 	struct sk_store *store;
 	const struct sk_merge_cfg *cfg;
-	const struct sk_merge_item **sorted;	/* by target, host, port, iface: looked up for each record of the source */
+	const struct sk_merge_item *
+		*sorted; /* by target, host, port, iface: looked up for each record of the source */
 	unsigned n;
 	struct sk_node_key *stale;
 	unsigned n_stale, cap_stale;
@@ -36,7 +38,7 @@ static void news(struct run *r, enum sk_merge_news what, const struct sk_node_ke
 		r->cfg->news(r->cfg->ctx, what, key, why);
 }
 
-/* ------------------------------------------------------------------------------------------------------- fresh records */
+/* --- fresh records ------------------------------------------------------------------------------------------- */
 
 static int set_num(struct sk_record *r, const char *key, int64_t v, struct sk_err *err)
 {
@@ -61,18 +63,20 @@ static int name_record(struct sk_record *r, const struct sk_merge_cfg *cfg, cons
 	return set_num(r, "node.discovery_port", cfg->port, err);
 }
 
-struct sk_record *sk_merge_fresh(const struct sk_merge_cfg *cfg, const struct sk_merge_item *item, struct sk_err *err)
+struct sk_record *sk_merge_fresh(const struct sk_merge_cfg *cfg, const struct sk_merge_item *item,
+				 struct sk_err *err)
 {
 	struct sk_record *r = sk_record_new(SK_REC_NODE, err);
 
 	if (!r)
 		return NULL;
-	if (cfg->conf_file && sk_conf_apply(cfg->conf_file, r, NULL, NULL, err) < 0 && err && err->code == SK_ENOMEM)
-		goto undo;	/* a missing file is as good as an empty one */
+	if (cfg->conf_file && sk_conf_apply(cfg->conf_file, r, NULL, NULL, err) < 0 && err &&
+	    err->code == SK_ENOMEM)
+		goto undo; /* a missing file is as good as an empty one */
 	if (name_record(r, cfg, item, err) < 0)
 		goto undo;
-	if (item->iface ? sk_node_bind_iface(r, item->iface, err) < 0 :
-			  sk_record_set(r, "iface.iscsi_ifacename", "default", err) < 0)
+	if (item->iface ? sk_node_bind_iface(r, item->iface, err) < 0
+			: sk_record_set(r, "iface.iscsi_ifacename", "default", err) < 0)
 		goto undo;
 	return r;
 undo:
@@ -80,7 +84,7 @@ undo:
 	return NULL;
 }
 
-/* --------------------------------------------------------------------------------------------------- adding, replacing */
+/* --- adding, replacing --------------------------------------------------------------------------------------- */
 
 static void item_key(const struct sk_merge_item *item, struct sk_node_key *ret)
 {
@@ -107,9 +111,10 @@ static void write_one(struct run *r, const struct sk_merge_item *item)
 	sk_record_free(fresh);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ removing */
+/* --- removing ------------------------------------------------------------------------------------------------ */
 
-static int order(const char *target, const char *host, uint16_t port, const char *iface, const struct sk_merge_item *b)
+static int order(const char *target, const char *host, uint16_t port, const char *iface,
+		 const struct sk_merge_item *b)
 {
 	int c = strcmp(target, b->target->s);
 
@@ -132,7 +137,8 @@ static int key_order(const void *key, const void *item)
 {
 	const struct sk_node_key *k = key;
 
-	return order(k->target.s, k->portal.host, k->portal.port, k->iface, *(const struct sk_merge_item *const *)item);
+	return order(k->target.s, k->portal.host, k->portal.port, k->iface,
+		     *(const struct sk_merge_item *const *)item);
 }
 
 static bool is_stale(void *ctx, const struct sk_node_key *key, const struct sk_record *rec)
@@ -177,6 +183,7 @@ int sk_merge(struct sk_store *store, const struct sk_merge_cfg *cfg, const struc
 {
 	SK_MEM const struct sk_merge_item **sorted = calloc(n ? n : 1, sizeof(*sorted));
 	struct run r = { .store = store, .cfg = cfg, .sorted = sorted, .n = n };
+	bool bulk = n >= BULK_FROM;
 	int got = 0;
 
 	if (!sorted)
@@ -190,10 +197,15 @@ int sk_merge(struct sk_store *store, const struct sk_merge_cfg *cfg, const struc
 		got = sk_store_disc_nodes(store, cfg->type, cfg->host, cfg->port, is_stale, &r, err);
 	if (got >= 0 && r.nomem)
 		got = sk_fail(err, SK_ENOMEM, "no memory");
+	bulk = bulk || r.n_stale >= BULK_FROM;
+	if (got >= 0 && bulk)
+		got = sk_store_bulk_begin(store, err);
 	if (got >= 0) {
 		remove_stale(&r);
 		for (unsigned i = 0; (cfg->ops & (SK_MERGE_NEW | SK_MERGE_UPDATE)) && i < n; i++)
 			write_one(&r, &items[i]);
+		if (bulk)
+			got = sk_store_bulk_commit(store, err);
 	}
 	sk_store_unlock(store);
 	free(r.stale);

@@ -8,26 +8,26 @@
 #include "record/store.h"
 
 enum sk_merge_op {
-	SK_MERGE_NEW = 1,	/* add records not yet there */
-	SK_MERGE_DELETE = 2,	/* remove what came from this source and is not in the result */
-	SK_MERGE_UPDATE = 4,	/* write what is there afresh, and what is not */
-	SK_MERGE_ALL = 7,	/* no op given */
+	SK_MERGE_NEW = 1,    /* add records not yet there */
+	SK_MERGE_DELETE = 2, /* remove what came from this source and is not in the result */
+	SK_MERGE_UPDATE = 4, /* write what is there afresh, and what is not */
+	SK_MERGE_ALL = 7,    /* no op given */
 };
 
 struct sk_merge_item {
 	const struct sk_iname *target;
 	const struct sk_portal *portal;
-	const struct sk_record *iface;	/* bound to it */
+	const struct sk_record *iface; /* bound to it */
 };
 
 enum sk_merge_news { SK_MERGE_ADDED, SK_MERGE_UPDATED, SK_MERGE_DELETED, SK_MERGE_IN_USE, SK_MERGE_FAILED };
 
 struct sk_merge_cfg {
-	enum sk_disc_type type;		/* the source: SENDTARGETS, ISNS, STATIC or FW */
-	const char *host;		/* its address as the discovery record has it; "" for STATIC and FW */
+	enum sk_disc_type type; /* the source: SENDTARGETS, ISNS, STATIC or FW */
+	const char *host;	/* its address as the discovery record has it; "" for STATIC and FW */
 	uint16_t port;
-	unsigned ops;			/* enum sk_merge_op */
-	const char *conf_file;		/* defaults of new records */
+	unsigned ops;	       /* enum sk_merge_op */
+	const char *conf_file; /* defaults of new records */
 	/** a session runs with this record: it is not deleted */
 	bool (*in_use)(void *ctx, const struct sk_node_key *key);
 	/** what became of each record; @why only with FAILED. May be NULL */
@@ -41,6 +41,7 @@ int sk_merge(struct sk_store *store, const struct sk_merge_cfg *cfg, const struc
 	     struct sk_err *err);
 
 /** sk_merge_fresh - a node record as new: built-in defaults, the configuration file, the iface, names and source */
-struct sk_record *sk_merge_fresh(const struct sk_merge_cfg *cfg, const struct sk_merge_item *item, struct sk_err *err);
+struct sk_record *sk_merge_fresh(const struct sk_merge_cfg *cfg, const struct sk_merge_item *item,
+				 struct sk_err *err);
 
 #endif

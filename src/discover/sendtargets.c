@@ -12,9 +12,9 @@
 #include "discover/inner.h"
 
 #define REDIRECTS_MAX 16
-#define DATA_MAX (256U << 10)
+#define DATA_MAX      (256U << 10)
 
-/* ------------------------------------------------------------------------------------------------ attempts and pauses */
+/* --- attempts and pauses ------------------------------------------------------------------------------------- */
 
 uint32_t sk_disc_pause(unsigned failures)
 {
@@ -87,7 +87,7 @@ void sk_disc_retry(struct sk_disc *d, const struct sk_err *why)
 	arm(d, sk_loop_now(d->loop) + sk_disc_pause(d->failures));
 }
 
-/* --------------------------------------------------------------------------------------------------------- connecting */
+/* --- connecting ---------------------------------------------------------------------------------------------- */
 
 static void wire_up(void *ctx)
 {
@@ -109,7 +109,7 @@ static void wire_down(void *ctx, const struct sk_err *why)
 
 	if (d->state == SK_DISC_CONNECT) {
 		sk_disc_say(d, "cannot make connection to %s: %s", d->ip, why->sys ? strerror(why->sys) : why->msg);
-	} else if (sk_disc_talk_complete(d)) {	/* only the logout was missing */
+	} else if (sk_disc_talk_complete(d)) { /* only the logout was missing */
 		sk_disc_finish(d, NULL);
 		return;
 	} else {
@@ -258,7 +258,7 @@ static void on_timer(void *ctx)
 	}
 }
 
-/* ------------------------------------------------------------------------------------------------------- made and freed */
+/* --- made and freed ------------------------------------------------------------------------------------------ */
 
 static uint32_t setting(const struct sk_record *r, const char *key, int64_t dflt, int64_t max)
 {

@@ -11,7 +11,7 @@
 
 #define FIRST_ROOM 64
 
-/* ------------------------------------------------------------------------------------------------------------- answers */
+/* --- answers ------------------------------------------------------------------------------------------------- */
 
 /* A target that calls itself 0.0.0.0 or :: means where it was asked. */
 static bool any_host(const char *host)
@@ -53,7 +53,7 @@ static void on_bad(void *ctx, const struct sk_err *why)
 	sk_disc_say(ctx, "Discovery TargetName or TargetAddress invalid, ignoring: %s", why->msg);
 }
 
-/* ---------------------------------------------------------------------------------------------------- how a login ends */
+/* --- how a login ends ---------------------------------------------------------------------------------------- */
 
 static void refused(struct sk_disc *d)
 {
@@ -65,12 +65,13 @@ static void refused(struct sk_disc *d)
 		sk_disc_retry(d, &err);
 		return;
 	}
-	if (err.code == SK_EAUTH) {
+	if (err.code == SK_EAUTH && err.login) {
 		sk_disc_say(d, "Login failed to authenticate with target ");
 		sk_disc_say(d, "discovery login to %s rejected: initiator failed authorization", d->ip);
 	} else if (err.login) {
-		sk_disc_say(d, "discovery login to %s rejected: initiator error (%02x/%02x), non-retryable, giving up", d->ip,
-			    class, detail);
+		sk_disc_say(d,
+			    "discovery login to %s rejected: initiator error (%02x/%02x), non-retryable, giving up",
+			    d->ip, class, detail);
 	} else {
 		sk_disc_say(d, "discovery login to %s failed, giving up %u: %s", d->ip, d->failures, err.msg);
 	}
@@ -113,7 +114,7 @@ static void text_done(struct sk_disc *d)
 	sk_disc_finish(d, d->nomem ? &err : NULL);
 }
 
-/* -------------------------------------------------------------------------------------------------------- driving both */
+/* --- driving both -------------------------------------------------------------------------------------------- */
 
 static enum sk_login_want want(const struct sk_disc *d)
 {

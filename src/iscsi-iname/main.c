@@ -8,7 +8,7 @@
 
 /** iscsi-iname: a new initiator name, as unique as 48 random bits make it */
 
-#define PREFIX_MAX 210	/* leaves room for ':' and twelve digits in a name of 223 bytes */
+#define PREFIX_MAX 210 /* leaves room for ':' and twelve digits in a name of 223 bytes */
 
 static const char usage[] =
 	"iscsi-iname - print a new iSCSI initiator name\n"
@@ -53,12 +53,14 @@ int main(int argc, char **argv)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "p:gh", options, NULL)) != -1) {
+		/* clang-format off */
 		switch (c) {
 		case 'p': prefix = optarg; break;
 		case 'g': before = "InitiatorName="; break;
 		case 'h': return say_usage(0);
 		default: return say_usage(1);
 		}
+		/* clang-format on */
 	}
 	if (optind < argc) {
 		fputs("error: unknown argument(s)\n", stderr);

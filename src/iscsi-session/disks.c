@@ -12,6 +12,8 @@
 #include "iscsi-session/keeper_inner.h"
 #include "sys/links.h"
 
+#define MOST_DISKS 4096		/* as many as the engine finds LUNs; it is not trusted to keep to that */
+
 /* The workers: everything here opens, reads or flushes files that the engine serves, so it can take as long as the target
  * likes. It runs beside the loop and touches only its disk. */
 
@@ -211,12 +213,21 @@ void sk_kdisk_go(struct sk_kdisk *d, enum sk_kdisk_work what)
 	}
 }
 
+static unsigned count(const struct sk_keeper *k)
+{
+	unsigned n = 0;
+
+	for (const struct sk_kdisk *d = k->disks; d; d = d->next)
+		n++;
+	return n;
+}
+
 static void new_disk(struct sk_keeper *k, const struct sk_b_lun *l)
 {
-	struct sk_kdisk *d = calloc(1, sizeof(*d));
+	struct sk_kdisk *d = count(k) < MOST_DISKS ? calloc(1, sizeof(*d)) : NULL;
 
 	if (!d) {
-		sk_error(SK_ROOM_DOOR, "session %u: no memory for lun %" PRIu64, k->cfg.sid, l->lun);
+		sk_error(SK_ROOM_DOOR, "session %u: no room for lun %" PRIu64, k->cfg.sid, l->lun);
 		return;
 	}
 	d->k = k;

@@ -247,6 +247,10 @@ void sk_end_logged_out(struct sk_keeper *k)
 void sk_end_engine_gone(struct sk_keeper *k)
 {
 	k->engine_gone = true;
+	if (k->attach_id) {
+		sk_conn_refuse(k, k->attach_id, SK_RES_INTERNAL, "the session's engine ended, see the system's log");
+		sk_conn_flush(k, 1000);
+	}
 	switch (k->ending) {
 	case SK_END_EXIT:
 		sk_keeper_stop(k, k->rc, NULL);

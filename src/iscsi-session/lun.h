@@ -2,8 +2,8 @@
 #ifndef SK_SESSION_LUN_H
 #define SK_SESSION_LUN_H
 
-/** The inside of sk_serve, shared by serve.c (session), scan.c (inventory), probe.c (what a LUN is) and lun.c (its block
- * requests). */
+/** The inside of sk_serve, shared by serve.c (session), scan.c (inventory), probe.c and settle.c (what a LUN is), lun.c (its
+ * block requests), errand.c and events.c. */
 
 #include "iscsi-session/ping.h"
 #include "iscsi-session/serve.h"
@@ -116,14 +116,22 @@ struct sk_serve {
 	struct sk_err drop_why;
 };
 
-/* serve.c */
+/* errand.c: commands of ours on their way */
 /** sk_errand_get - a job with a task of the engine, filled with kind, lun and defaults; NULL when there is none now */
 struct sk_errand *sk_errand_get(struct sk_serve *s, enum sk_errand_kind kind, struct sk_lun *lun, uint64_t wire);
 /** sk_errand_read - @len bytes into @buf */
 void sk_errand_read(struct sk_errand *j, void *buf, uint32_t len);
 void sk_errand_send(struct sk_serve *s, struct sk_errand *j);
+void sk_errand_put(struct sk_serve *s, struct sk_errand *j);
 /** sk_errand_verdict - how it ended, in one vocabulary */
 struct sk_verdict sk_errand_verdict(const struct sk_task *t, unsigned tries);
+
+/* events.c: what the target does unasked */
+void sk_serve_events(struct sk_serve *s);
+/** sk_serve_want_drop - close the connection at the end of this turn */
+void sk_serve_want_drop(struct sk_serve *s, enum sk_code code, const char *why);
+
+/* serve.c */
 void sk_serve_say(struct sk_serve *s, enum sk_b_type type, const struct sk_err *why, uint32_t n);
 struct sk_lun *sk_serve_lun(const struct sk_serve *s, uint64_t wire);
 
@@ -145,6 +153,11 @@ void sk_probe_done(struct sk_lun *l, struct sk_errand *j);
 void sk_probe_lost(struct sk_lun *l);		/* its command is gone with the connection */
 /** sk_probe_holds - block requests of this LUN must wait */
 bool sk_probe_holds(const struct sk_lun *l);
+
+/* settle.c: what follows from a probe */
+bool sk_lun_is_disk(const struct sk_lun_facts *f);
+void sk_lun_settle_new(struct sk_lun *l);
+void sk_lun_settle_known(struct sk_lun *l);
 void sk_lun_off(struct sk_lun *l, bool stranger, const char *why);
 
 /* scan.c: which LUNs there are */

@@ -10,71 +10,6 @@
 #include "base/num.h"
 #include "iscsi-session/lun.h"
 
-#define PROBE_MS 15000U
-#define LOST_TRIES 3	/* a command that was aborted or rejected is sent again so often */
-#define LOST_DELAY_MS 500U
-
-/* RFC 7143, 11.9.1 */
-enum { ASYNC_SENSE = 0, ASYNC_LOGOUT = 1, ASYNC_DROP = 2, ASYNC_DROP_ALL = 3 };
-
-/* Jobs */
-
-struct sk_errand *sk_errand_get(struct sk_serve *s, enum sk_errand_kind kind, struct sk_lun *lun, uint64_t wire)
-{
-	struct sk_errand *j = s->idle;
-	struct sk_task *t = j ? sk_engine_task(s->e) : NULL;
-
-	if (!t) {
-		s->starved = true;
-		return NULL;
-	}
-	s->idle = j->next;
-	j->next = NULL;
-	j->kind = kind;
-	j->lun = lun;
-	j->req = NULL;
-	j->task = t;
-	j->seq = s->seq++;
-	t->owner = j;
-	t->lun = wire;
-	t->attr = 1;
-	t->deadline_ms = s->now_ms + (kind == SK_ERRAND_BLOCK ? SK_IO_MS : PROBE_MS);
-	return j;
-}
-
-void sk_errand_read(struct sk_errand *j, void *buf, uint32_t len)
-{
-	struct sk_task *t = j->task;
-
-	t->dir = SK_DIR_READ;
-	t->len = len;
-	t->iov1 = (struct iovec){ buf, len };
-	t->iov = &t->iov1;
-	t->n_iov = 1;
-}
-
-void sk_errand_send(struct sk_serve *s, struct sk_errand *j)
-{
-	sk_engine_submit(s->e, j->task);
-}
-
-static void errand_put(struct sk_serve *s, struct sk_errand *j)
-{
-	sk_engine_task_put(s->e, j->task);
-	j->task = NULL;
-	j->next = s->idle;
-	s->idle = j;
-}
-
-struct sk_verdict sk_errand_verdict(const struct sk_task *t, unsigned tries)
-{
-	if (t->end == SK_END_STATUS)
-		return sk_verdict(t->scsi_status, sk_span(t->sense, t->sense_len), tries);
-	if (t->end != SK_END_LOST && tries < LOST_TRIES)
-		return (struct sk_verdict){ .react = SK_REACT_LATER, .delay_ms = LOST_DELAY_MS, .sys = EIO };
-	return (struct sk_verdict){ .react = SK_REACT_FAIL, .sys = EIO };
-}
-
 void sk_serve_say(struct sk_serve *s, enum sk_b_type type, const struct sk_err *why, uint32_t n)
 {
 	struct sk_b_msg m = sk_b_result(type, why, n);
@@ -178,17 +113,17 @@ static void errand_over(struct sk_serve *s, struct sk_errand *j)
 	switch (j->kind) {
 	case SK_ERRAND_BLOCK:
 		sk_lun_done(l, j);
-		errand_put(s, j);
+		sk_errand_put(s, j);
 		sk_lun_pump(l);
 		return;
 	case SK_ERRAND_PROBE:
 		sk_probe_done(l, j);
-		errand_put(s, j);
+		sk_errand_put(s, j);
 		sk_scan_check(s);
 		return;
 	case SK_ERRAND_REPORT:
 		sk_scan_done(s, j);
-		errand_put(s, j);
+		sk_errand_put(s, j);
 		return;
 	}
 }
@@ -234,71 +169,6 @@ static bool collect(struct sk_serve *s)
 	}
 	collect_lost(s, lost);
 	return any;
-}
-
-static void want_drop(struct sk_serve *s, enum sk_code code, const char *why)
-{
-	if (s->want_drop || s->state != SK_SERVE_UP)
-		return;
-	s->want_drop = true;
-	sk_fail(&s->drop_why, code, "%s", why);
-}
-
-static void async_sense(struct sk_serve *s, const struct sk_engine_event *ev)
-{
-	struct sk_verdict v = sk_verdict(SK_ST_CHECK_CONDITION, sk_span(ev->sense, ev->sense_len), 0);
-	struct sk_lun *l = sk_serve_lun(s, ev->lun);
-
-	if (v.react == SK_REACT_LUNS)
-		sk_scan_start(s);
-	else if (l && v.react == SK_REACT_CAPACITY)
-		sk_probe_start(l, SK_PROBE_CAPACITY);
-	else if (l && v.react == SK_REACT_IDENTIFY)
-		sk_probe_start(l, SK_PROBE_ALL);
-}
-
-static void async_event(struct sk_serve *s, const struct sk_engine_event *ev)
-{
-	struct sk_b_msg m = { .type = SK_B_ASYNC, .async = { ev->code, ev->param1, ev->param2, ev->param3 } };
-
-	s->cfg.tell(s->cfg.ctx, &m);
-	switch (ev->code) {
-	case ASYNC_SENSE:
-		async_sense(s, ev);
-		break;
-	case ASYNC_LOGOUT:
-		if (s->state == SK_SERVE_UP && !s->asked_out && sk_engine_logout(s->e, NULL) == 0)
-			s->asked_out = true;
-		break;
-	case ASYNC_DROP:
-	case ASYNC_DROP_ALL:
-		want_drop(s, SK_ECONN, "the target dropped the connection");
-		break;
-	}
-}
-
-static void events(struct sk_serve *s)
-{
-	struct sk_engine_event ev;
-
-	while (sk_engine_next_event(s->e, &ev)) {
-		switch (ev.kind) {
-		case SK_EV_ASYNC:
-			async_event(s, &ev);
-			break;
-		case SK_EV_LOGOUT:
-			if (s->state == SK_SERVE_LEAVING)
-				sk_serve_say(s, SK_B_OUT, NULL, 0);
-			else
-				want_drop(s, SK_ECONN, "logged out as the target asked");
-			break;
-		case SK_EV_REJECT:
-			sk_warning(SK_ROOM_DATAPATH, "the target rejected a PDU, reason 0x%02x", ev.code);
-			break;
-		default:
-			break;
-		}
-	}
 }
 
 /* Look at every LUN: time, probes, requests that wait for a task. Starts where the last round ended early. */
@@ -358,7 +228,7 @@ static void ping(struct sk_serve *s)
 		(void)sk_engine_ping(s->e, 0, NULL);	/* one outstanding already is as good */
 		break;
 	case SK_PING_DEAD:
-		want_drop(s, SK_ETIME, "a ping was not answered and nothing else came");
+		sk_serve_want_drop(s, SK_ETIME, "a ping was not answered and nothing else came");
 		break;
 	case SK_PING_NOTHING:
 		break;
@@ -371,7 +241,7 @@ void sk_serve_turn(struct sk_serve *s, uint64_t now_ms)
 
 	s->now_ms = now_ms;
 	any = collect(s);
-	events(s);
+	sk_serve_events(s);
 	if ((any && s->starved) || s->house_ms <= now_ms)
 		keep_house(s);
 	ping(s);

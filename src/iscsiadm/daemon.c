@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,10 @@
 #include "iscsiadm/say.h"
 #include "mgmt/message.h"
 
-#define CONFIG_MS 1000		/* for the path of the configuration file */
-#define START_WAIT_MS 3000	/* for a daemon that was just started to listen */
+#define CONFIG_MS     1000 /* for the path of the configuration file */
+#define START_WAIT_MS 3000 /* for a daemon that was just started to listen */
 #define START_STEP_MS 50
-#define SOCKET_NAME "ISCSIADM_ABSTRACT_NAMESPACE"
+#define SOCKET_NAME   "ISCSIADM_ABSTRACT_NAMESPACE"
 
 static struct sk_mgmt_client *connect_once(struct sk_adm *adm, struct sk_err *err)
 {
@@ -46,14 +47,21 @@ static bool run_startup(struct sk_adm *adm)
 	SK_MEM char *command = sk_conf_get(adm->places.conf_file, "iscsid.startup", NULL);
 	char sh[] = "/bin/sh", dash_c[] = "-c";
 	char *argv[] = { sh, dash_c, command, NULL };
+	posix_spawnattr_t attr;
+	sigset_t dflt;
 	pid_t pid;
-	int status;
+	int status, failed;
 
 	if (!command || !*command)
 		return false;
-	if (posix_spawn(&pid, sh, NULL, NULL, argv, environ) != 0)
-		return true;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	sigemptyset(&dflt);
+	sigaddset(&dflt, SIGPIPE); /* which we ignore */
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &dflt);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	failed = posix_spawn(&pid, sh, NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	while (!failed && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return true;
 }
@@ -66,8 +74,10 @@ static bool nobody_there(const struct sk_err *err)
 static void start_and_connect(struct sk_adm *adm, struct sk_err *err)
 {
 	if (!run_startup(adm)) {
-		sk_warn(adm, "iscsid is not running. Could not start it up automatically using the startup command in the "
-			     "iscsid.conf iscsid.startup setting. Please check that the file exists or that your init scripts "
+		sk_warn(adm, "iscsid is not running. Could not start it up automatically using the startup command "
+			     "in the "
+			     "iscsid.conf iscsid.startup setting. Please check that the file exists or that your "
+			     "init scripts "
 			     "have started iscsid.");
 		return;
 	}

@@ -34,8 +34,9 @@ static void add_named(struct sk_adm *adm, const char *name, struct sk_disc_iface
 	struct sk_record *r = sk_store_iface_get(adm->store, name, NULL);
 
 	if (!r) {
-		sk_warn(adm, "Could not read iface info for %s. Make sure an iface config with the file name and "
-			     "iface.iscsi_ifacename %s is in %s/ifaces.",
+		sk_warn(adm,
+			"Could not read iface info for %s. Make sure an iface config with the file name and "
+			"iface.iscsi_ifacename %s is in %s/ifaces.",
 			sk_adm_printable(name).s, sk_adm_printable(name).s, adm->places.dbroot);
 		return;
 	}
@@ -43,7 +44,8 @@ static void add_named(struct sk_adm *adm, const char *name, struct sk_disc_iface
 		keep(ret, r);
 		return;
 	}
-	sk_warn(adm, "Could not load transport %s.Dropping interface %s.", sk_record_get(r, "iface.transport_name"), name);
+	sk_warn(adm, "Could not load transport %s.Dropping interface %s.", sk_record_get(r, "iface.transport_name"),
+		name);
 	sk_record_free(r);
 }
 

@@ -9,7 +9,7 @@
 struct sk_disc_ifaces {
 	struct sk_record **v;
 	unsigned n;
-	bool chosen;	/* named with -I or kept in files: one that cannot reach the target does not end the run */
+	bool chosen; /* named with -I or kept in files: one that cannot reach the target does not end the run */
 };
 
 /** sk_disc_ifaces_find - those of -I that can be used; without -I every file of transport tcp, else the built-in

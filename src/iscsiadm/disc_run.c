@@ -33,10 +33,10 @@ struct run {
 	const struct sk_record *iface;
 	int code;
 	struct sk_err err;
-	struct sk_sessions running;	/* while records change */
+	struct sk_sessions running; /* while records change */
 };
 
-/* --- asking ----------------------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------------------ */
 
 static void told(void *ctx, const char *line)
 {
@@ -143,7 +143,7 @@ static int ask_all(struct run *r)
 	return SK_RES_NO_OBJS_FOUND;
 }
 
-/* --- records ------------------------------------------------------------------------------------------------------------ */
+/* --- records ----------------------------------------------------------------------------------------- */
 
 static bool in_use(void *ctx, const struct sk_node_key *key)
 {
@@ -179,8 +179,10 @@ static void news(void *ctx, enum sk_merge_news what, const struct sk_node_key *k
 	struct json_object *o;
 
 	if (what == SK_MERGE_IN_USE)
-		sk_warn(r->adm, "This command will remove the record [iface: %s, target: %s, portal: %s,%u], but a session is "
-				"using it. Logout session then rerun command to remove record.",
+		sk_warn(r->adm,
+			"This command will remove the record [iface: %s, target: %s, portal: %s,%u], but a session "
+			"is "
+			"using it. Logout session then rerun command to remove record.",
 			key->iface, key->target.s, key->portal.host, key->portal.port);
 	if (what == SK_MERGE_FAILED)
 		tell_failed(r, key, why);
@@ -201,8 +203,8 @@ static struct sk_merge_cfg merge_cfg(struct run *r)
 		.host = r->ref->host,
 		.port = r->ref->port,
 		.ops = ops ? (ops & SK_OP_NEW ? SK_MERGE_NEW : 0) | (ops & SK_OP_DELETE ? SK_MERGE_DELETE : 0) |
-				     (ops & SK_OP_UPDATE ? SK_MERGE_UPDATE : 0) :
-			     SK_MERGE_ALL,
+				       (ops & SK_OP_UPDATE ? SK_MERGE_UPDATE : 0)
+			   : SK_MERGE_ALL,
 		.conf_file = sk_daemon_conf(r->adm),
 		.in_use = in_use,
 		.news = news,
@@ -239,7 +241,7 @@ static void change_records(struct run *r)
 	free(items);
 }
 
-/* --- the result ----------------------------------------------------------------------------------------------------------- */
+/* --- the result -------------------------------------------------------------------------------------- */
 
 static struct sk_node_key key_of(const struct item *i)
 {

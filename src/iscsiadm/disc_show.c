@@ -8,8 +8,8 @@
 #include "iscsiadm/node_show.h"
 
 static const struct kind {
-	const char *title;	/* of the section in the tree */
-	const char *via;	/* in the flat list; NULL: no records of its own */
+	const char *title; /* of the section in the tree */
+	const char *via;   /* in the flat list; NULL: no records of its own */
 	const char *json;
 } kinds[] = {
 	[SK_DISC_SENDTARGETS] = { "SENDTARGETS", "sendtargets", "sendtargets" },
@@ -28,11 +28,11 @@ static struct json_object *json_disc(enum sk_disc_type type, const char *host, u
 	return o;
 }
 
-/* --- the list ------------------------------------------------------------------------------------------------------------- */
+/* --- the list ---------------------------------------------------------------------------------------- */
 
 struct walk {
 	struct sk_adm *adm;
-	size_t n;		/* entries seen */
+	size_t n; /* entries seen */
 	struct sk_tree tree;
 	struct json_object *nodes;
 	enum sk_disc_type type;
@@ -142,7 +142,7 @@ int sk_disc_list(struct sk_adm *adm)
 	return adm->args.level < 1 ? list_flat(adm) : list_tree(adm);
 }
 
-/* --- one record ------------------------------------------------------------------------------------------------------------- */
+/* --- one record -------------------------------------------------------------------------------------- */
 
 struct sk_record *sk_disc_new_record(struct sk_adm *adm, const struct sk_disc_ref *ref, struct sk_err *err)
 {

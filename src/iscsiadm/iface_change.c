@@ -53,7 +53,7 @@ static int locked(struct sk_adm *adm, const char *name, int (*change)(struct sk_
 	return code;
 }
 
-/* --- fields --------------------------------------------------------------------------------------------------------------- */
+/* --- fields ------------------------------------------------------------------------------------------ */
 
 /** changing how an iface is bound from one kind to the other is refused */
 static const char *binding_clash(const struct sk_record *r, const char *key)
@@ -62,10 +62,12 @@ static const char *binding_clash(const struct sk_record *r, const char *key)
 	const char *dev = sk_record_get(r, "iface.net_ifacename");
 
 	if (strcmp(key, "iface.net_ifacename") == 0 && *hw && strcmp(hw, "default") != 0)
-		return "Can not update interface binding from hwaddress to net_ifacename. You must delete the interface and "
+		return "Can not update interface binding from hwaddress to net_ifacename. You must delete the "
+		       "interface and "
 		       "create a new one";
 	if (strcmp(key, "iface.hwaddress") == 0 && *dev && strcmp(dev, "default") != 0)
-		return "Can not update interface binding from net_ifacename to hwaddress. You must delete the interface and "
+		return "Can not update interface binding from net_ifacename to hwaddress. You must delete the "
+		       "interface and "
 		       "create a new one";
 	return NULL;
 }
@@ -87,7 +89,7 @@ static int apply_pairs(struct sk_adm *adm, struct sk_record *r)
 	return sk_pairs_apply(adm, r, false);
 }
 
-/* --- new ------------------------------------------------------------------------------------------------------------------- */
+/* --- new --------------------------------------------------------------------------------------------- */
 
 static int new_failed(struct sk_adm *adm, const char *name, int code, const struct sk_err *err)
 {
@@ -125,13 +127,16 @@ int sk_adm_iface_new(struct sk_adm *adm)
 		return end(adm, NULL, SK_RES_INVAL, NULL);
 	}
 	if (!sk_iface_name_ok(name)) {
-		sk_warn(adm, "Invalid iface name '%s': it names a file, so it must not hold '/' or control characters, nor "
-			     "begin with a dot.",
+		sk_warn(adm,
+			"Invalid iface name '%s': it names a file, so it must not hold '/' or control characters, "
+			"nor "
+			"begin with a dot.",
 			sk_adm_printable(name).s);
 		return new_failed(adm, name, SK_RES_INVAL, NULL);
 	}
 	if (sk_iface_is_builtin(name)) {
-		sk_warn(adm, "iface %s is a special interface and is not stored in %s/ifaces.", name, adm->places.dbroot);
+		sk_warn(adm, "iface %s is a special interface and is not stored in %s/ifaces.", name,
+			adm->places.dbroot);
 		return new_failed(adm, name, SK_RES_INVAL, NULL);
 	}
 	if (in_use(adm, name))
@@ -139,7 +144,7 @@ int sk_adm_iface_new(struct sk_adm *adm)
 	return locked(adm, name, new_locked);
 }
 
-/* --- update ----------------------------------------------------------------------------------------------------------------- */
+/* --- update ------------------------------------------------------------------------------------------ */
 
 static int update_failed(struct sk_adm *adm, const char *name, int code, const struct sk_err *err)
 {
@@ -182,7 +187,8 @@ static int update_locked(struct sk_adm *adm, const char *name)
 		return end(adm, name, SK_RES_INVAL, &err);
 	}
 	if (in_use(adm, name))
-		sk_warn(adm, "Updating iface while iscsi sessions are using it. You must logout the running sessions then log "
+		sk_warn(adm, "Updating iface while iscsi sessions are using it. You must logout the running "
+			     "sessions then log "
 			     "back in for the new settings to take affect.");
 	code = apply_pairs(adm, r);
 	if (!code && sk_store_iface_put(adm->store, r, &err) < 0)
@@ -215,13 +221,14 @@ int sk_adm_iface_update(struct sk_adm *adm)
 	return locked(adm, name, update_locked);
 }
 
-/* --- delete ----------------------------------------------------------------------------------------------------------------- */
+/* --- delete ------------------------------------------------------------------------------------------ */
 
 static int delete_failed(struct sk_adm *adm, const char *name, int code, const struct sk_err *err)
 {
 	char buf[64];
 
-	sk_warn(adm, "Could not delete iface %s: %s", sk_adm_printable(name).s, sk_result_words(code, buf, sizeof(buf)));
+	sk_warn(adm, "Could not delete iface %s: %s", sk_adm_printable(name).s,
+		sk_result_words(code, buf, sizeof(buf)));
 	return end(adm, name, code, err);
 }
 

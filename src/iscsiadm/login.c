@@ -18,10 +18,9 @@ struct batch {
 	struct sk_adm *adm;
 	struct request *v;
 	size_t n, cap;
-	int send_code;		/* first error of sending */
-	int result_code;	/* first failing result */
-	const char *noted;	/* the note that was told last, so that it is told once */
-	struct sk_buf note;
+	int send_code;	    /* first error of sending */
+	int result_code;    /* first failing result */
+	struct sk_buf note; /* the one that was told last, so that it is told once */
 };
 
 /** "[iface: I, target: T, portal: A,P]" */
@@ -29,14 +28,16 @@ static void say_where(struct sk_buf *b, const struct sk_node_item *item)
 {
 	const struct sk_node_key *k = &item->key;
 
-	sk_buf_printf(b, "[iface: %s, target: %s, portal: %s,%u]", k->iface, k->target.s, k->portal.host, k->portal.port);
+	sk_buf_printf(b, "[iface: %s, target: %s, portal: %s,%u]", k->iface, k->target.s, k->portal.host,
+		      k->portal.port);
 }
 
 /** one entry of "results" in the document */
 static void doc_login(struct batch *b, const struct sk_node_item *item, int code, const struct sk_mgmt_answer *a,
 		      const struct sk_err *err)
 {
-	static const char *const copied[] = { "sid", "portal", "transport", "path", "note", "disks", "attempts", "scan_error" };
+	static const char *const copied[] = { "sid",  "portal", "transport", "path",
+					      "note", "disks",	"attempts",  "scan_error" };
 	struct sk_about about = sk_about_node(item);
 	struct json_object *o, *value;
 
@@ -205,7 +206,7 @@ int sk_login_selected(struct sk_adm *adm, const struct sk_sel *sel, enum sk_logi
 	return code;
 }
 
-/* --- startup classes --------------------------------------------------------------------------------------------------- */
+/* --- startup classes --------------------------------------------------------------------------------- */
 
 bool sk_startup_matches(const struct sk_record *r, const char *class)
 {

@@ -8,13 +8,13 @@
 #include "iscsiadm/logout.h"
 #include "mgmt/message.h"
 
-#define STATS_MS 60000	/* for the statistics of one session */
+#define STATS_MS 60000 /* for the statistics of one session */
 
 /** one request for each session, and what came of it */
 struct batch {
 	struct sk_adm *adm;
 	const struct sk_sessions *s;
-	int *ids;		/* -1: not sent */
+	int *ids; /* -1: not sent */
 	int send_code, first_code, last_code;
 };
 
@@ -24,8 +24,8 @@ static void say_where(struct sk_buf *b, const struct sk_sys_session *s)
 	sk_buf_printf(b, "[sid: %u, target: %s, portal: %s,%d]", s->sid, s->target, s->persistent_addr, s->port);
 }
 
-static void doc_session(struct sk_adm *adm, const struct sk_sys_session *s, int code, const struct sk_mgmt_answer *a,
-			const struct sk_err *err)
+static void doc_session(struct sk_adm *adm, const struct sk_sys_session *s, int code,
+			const struct sk_mgmt_answer *a, const struct sk_err *err)
 {
 	static const char *const copied[] = { "disks", "counters" };
 	struct sk_about about = sk_about_session(s);
@@ -93,7 +93,7 @@ static int run_batch(struct batch *b, const char *method, const char *before, ba
 	return 0;
 }
 
-/* --- logout -------------------------------------------------------------------------------------------------------------- */
+/* --- logout ------------------------------------------------------------------------------------------ */
 
 /** how close two sessions are: 3 same target, address and port, 2 without the port, 1 the target only */
 static int kinship(const struct sk_sys_session *a, const struct sk_sys_session *b)
@@ -173,7 +173,8 @@ int sk_logout_selected(struct sk_adm *adm, const struct sk_sel *sel)
 	return code;
 }
 
-/** the record of a session, by target, portal and iface; tags are not compared, since the target may have chosen another */
+/** the record of a session, by target, portal and iface; tags are not compared, since the target may have chosen
+ * another */
 static const struct sk_node_item *record_of(const struct sk_nodes *nodes, const struct sk_sys_session *s)
 {
 	struct sk_sessions one = { (struct sk_sys_session *)(uintptr_t)s, 1 };
@@ -224,7 +225,7 @@ int sk_logout_all(struct sk_adm *adm)
 	return code;
 }
 
-/* --- rescan ---------------------------------------------------------------------------------------------------------------- */
+/* --- rescan ------------------------------------------------------------------------------------------ */
 
 static void told_rescan(struct batch *b, const struct sk_sys_session *s, int code, const struct sk_mgmt_answer *a,
 			const struct sk_err *err)
@@ -251,7 +252,8 @@ static int conclude(struct sk_adm *adm, int code)
 	char buf[64];
 
 	if (code)
-		sk_warn(adm, "Could not execute operation on all sessions: %s", sk_result_words(code, buf, sizeof(buf)));
+		sk_warn(adm, "Could not execute operation on all sessions: %s",
+			sk_result_words(code, buf, sizeof(buf)));
 	return code;
 }
 
@@ -271,7 +273,7 @@ int sk_rescan_selected(struct sk_adm *adm, const struct sk_sel *sel)
 	return code;
 }
 
-/* --- statistics ------------------------------------------------------------------------------------------------------------ */
+/* --- statistics -------------------------------------------------------------------------------------- */
 
 /** the kernel's counters in its order, and what the user transport calls the same */
 static const struct {

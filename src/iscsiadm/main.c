@@ -14,7 +14,7 @@
 #include "iscsiadm/say.h"
 #include "iscsiadm/values.h"
 
-/* --- the process ----------------------------------------------------------------------------------------------------------- */
+/* --- the process ------------------------------------------------------------------------------------- */
 
 static void on_sigint(int signum)
 {
@@ -71,7 +71,7 @@ static int set_places(struct sk_adm *adm)
 	return SK_RES_INVAL;
 }
 
-/* --- -r, -k, the modes ----------------------------------------------------------------------------------------------------- */
+/* --- -r, -k, the modes ------------------------------------------------------------------------------- */
 
 static int take_sid(struct sk_adm *adm)
 {
@@ -116,20 +116,28 @@ int sk_kill_iscsid(struct sk_adm *adm)
 }
 
 static int (*const modes[SK_N_MODES])(struct sk_adm *adm) = {
-	[SK_MODE_DISCOVERY] = sk_mode_discovery,
-	[SK_MODE_DISCOVERYDB] = sk_mode_discoverydb,
-	[SK_MODE_NODE] = sk_mode_node,
-	[SK_MODE_SESSION] = sk_mode_session,
-	[SK_MODE_IFACE] = sk_mode_iface,
-	[SK_MODE_FW] = sk_mode_fw,
+	[SK_MODE_DISCOVERY] = sk_mode_discovery, [SK_MODE_DISCOVERYDB] = sk_mode_discoverydb,
+	[SK_MODE_NODE] = sk_mode_node,		 [SK_MODE_SESSION] = sk_mode_session,
+	[SK_MODE_IFACE] = sk_mode_iface,	 [SK_MODE_FW] = sk_mode_fw,
 	[SK_MODE_HOST] = sk_mode_host,
 };
 
-/** programs read any line on stderr of a change as its failure, so odd lines in records are told when they are shown */
+/** programs read any line on stderr of a change as its failure, so odd lines in records are told when they are
+ * shown */
 static bool only_shows(const struct sk_adm_args *a)
 {
-	return !(a->ops & ~(unsigned)SK_OP_SHOW) && !a->login && !a->logout && !a->login_class && !a->logout_class &&
-	       !a->rescan && !a->stats;
+	return !(a->ops & ~(unsigned)SK_OP_SHOW) && !a->login && !a->logout && !a->login_class &&
+	       !a->logout_class && !a->rescan && !a->stats;
+}
+
+/** what runs is listed and ended without the database: by users who may not read it, and when it cannot be made */
+static bool needs_store(const struct sk_adm *adm)
+{
+	const struct sk_adm_args *a = &adm->args;
+
+	if (a->mode != SK_MODE_SESSION)
+		return a->mode != SK_MODE_HOST;
+	return adm->sid && (a->ops || (a->level < 1 && !a->logout && !a->rescan && !a->stats));
 }
 
 static int run_mode(struct sk_adm *adm)
@@ -139,7 +147,7 @@ static int run_mode(struct sk_adm *adm)
 
 	adm->hush_records = !only_shows(&adm->args);
 	adm->store = sk_store_open(&adm->places, &err);
-	if (!adm->store) {
+	if (!adm->store && needs_store(adm)) {
 		sk_warn(adm, "Could not make %s %d", adm->places.dbroot, err.sys);
 		sk_warn(adm, "exiting due to idbm configuration error");
 		sk_doc_error(adm, SK_RES_IDBM, &err, NULL);

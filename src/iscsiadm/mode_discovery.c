@@ -29,8 +29,9 @@ static int fail(struct sk_adm *adm, int code, const char *text)
 	return code;
 }
 
-/* --- conditions ------------------------------------------------------------------------------------------------------- */
+/* --- conditions -------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static bool is(const struct sk_adm *adm, enum sk_adm_type type) { return adm->args.type == type; }
 static bool no_portal(const struct sk_adm *adm) { return !adm->args.portal_text; }
 static bool plain_op(const struct sk_adm *adm) { return !adm->args.ops || adm->args.ops == SK_OP_SHOW; }
@@ -45,16 +46,17 @@ static bool slp(const struct sk_adm *adm) { return is(adm, SK_TYPE_SLP); }
 static bool list_wanted(const struct sk_adm *adm) { return no_portal(adm) && plain_op(adm); }
 static bool discover_stored(const struct sk_adm *adm) { return adm->args.discover || adm->args.login; }
 static bool typed_discover(const struct sk_adm *adm) { return !is(adm, SK_TYPE_NONE) && adm->args.discover; }
-static bool untyped_portal_op(const struct sk_adm *adm) { return is(adm, SK_TYPE_NONE) && !no_portal(adm) && adm->args.ops; }
 static bool untyped_portal(const struct sk_adm *adm) { return is(adm, SK_TYPE_NONE) && !no_portal(adm); }
+static bool untyped_portal_op(const struct sk_adm *adm) { return untyped_portal(adm) && adm->args.ops; }
 static bool untyped_op(const struct sk_adm *adm) { return is(adm, SK_TYPE_NONE) && !plain_op(adm); }
 static bool untyped(const struct sk_adm *adm) { return is(adm, SK_TYPE_NONE); }
 static bool op_new(const struct sk_adm *adm) { return adm->args.ops == SK_OP_NEW; }
 static bool op_update(const struct sk_adm *adm) { return adm->args.ops == SK_OP_UPDATE; }
 static bool op_new_update(const struct sk_adm *adm) { return op_new(adm) || op_update(adm); }
 static bool op_delete(const struct sk_adm *adm) { return adm->args.ops == SK_OP_DELETE; }
+/* clang-format on */
 
-/* --- handlers that only say something ----------------------------------------------------------------------------------- */
+/* --- handlers that only say something ---------------------------------------------------------------- */
 
 static int ask_portal(struct sk_adm *adm)
 {
@@ -76,9 +78,12 @@ static int no_fw(struct sk_adm *adm)
 	return fail(adm, SK_RES_NO_OBJS_FOUND, "Could not get list of targets from firmware. (err 21)");
 }
 
-static int no_slp(struct sk_adm *adm) { return fail(adm, SK_RES_INVAL, "SLP discovery is not fully implemented yet."); }
+/* clang-format off */
+#define SLP "SLP discovery is not fully implemented yet."
+static int no_slp(struct sk_adm *adm) { return fail(adm, SK_RES_INVAL, SLP); }
 static int bad_op(struct sk_adm *adm) { return fail(adm, SK_RES_INVAL, "Invalid operation."); }
 static int db_bad_op(struct sk_adm *adm) { return fail(adm, SK_RES_INVAL, "Operation is not supported."); }
+/* clang-format on */
 
 static int use_discoverydb(struct sk_adm *adm)
 {
@@ -106,7 +111,7 @@ static int db_op_alone(struct sk_adm *adm)
 	return fail(adm, SK_RES_INVAL, "Invalid operation. Operation not supported.");
 }
 
-/* --- handlers that do something ------------------------------------------------------------------------------------------- */
+/* --- handlers that do something ---------------------------------------------------------------------- */
 
 /** discovery with a fresh record, written before anything is asked; with nonpersistent nothing is written */
 static int discover_fresh(struct sk_adm *adm)
@@ -141,8 +146,10 @@ static int discover_with_stored(struct sk_adm *adm, bool make)
 	return code;
 }
 
+/* clang-format off */
 static int run_stored(struct sk_adm *adm) { return discover_with_stored(adm, false); }
 static int run_db_discover(struct sk_adm *adm) { return discover_with_stored(adm, true); }
+/* clang-format on */
 
 static int with_ref(struct sk_adm *adm, int (*run)(struct sk_adm *, const struct sk_disc_ref *))
 {
@@ -151,19 +158,18 @@ static int with_ref(struct sk_adm *adm, int (*run)(struct sk_adm *, const struct
 	return run(adm, &ref);
 }
 
+/* clang-format off */
 static int run_new(struct sk_adm *adm) { return with_ref(adm, sk_disc_new); }
 static int run_show(struct sk_adm *adm) { return with_ref(adm, sk_disc_show); }
 static int run_update(struct sk_adm *adm) { return with_ref(adm, sk_disc_update); }
 static int run_delete(struct sk_adm *adm) { return with_ref(adm, sk_disc_delete); }
+/* clang-format on */
 
-/* --- the tables ------------------------------------------------------------------------------------------------------------- */
+/* --- the tables -------------------------------------------------------------------------------------- */
 
 static const struct sk_adm_rule stored_rules[] = {
-	{ discover_stored, run_stored },
-	{ plain_op, run_show },
-	{ op_delete, run_delete },
-	{ op_new_update, use_discoverydb },
-	{ NULL, bad_op },
+	{ discover_stored, run_stored },    { plain_op, run_show }, { op_delete, run_delete },
+	{ op_new_update, use_discoverydb }, { NULL, bad_op },
 };
 
 /** without a type the record must be there; discovery mode calls that an invalid argument */

@@ -4,7 +4,8 @@
 #include "base/mem.h"
 #include "iscsiadm/session_show.h"
 
-/** Hosts: each session of a software transport is a host of its own. Offload hosts have none of their settings here. */
+/** Hosts: each session of a software transport is a host of its own. Offload hosts have none of their settings
+ * here. */
 
 static const char *or_empty(const char *s)
 {
@@ -24,10 +25,11 @@ static void host_lines(struct sk_buf *out, const struct sk_sys_session *s)
 
 	if (s->local_addr[0])
 		sk_session_addr(&addr, s->local_addr);
-	sk_buf_printf(out,
-		      "Host Number: %u\n\tState: running\n\tTransport: %s\n\tInitiatorname: <empty>\n\tIPaddress: %s\n"
-		      "\tHWaddress: <empty>\n\tNetdev: <empty>\n",
-		      s->host, s->transport, or_empty(sk_buf_cstr(&addr)));
+	sk_buf_printf(
+		out,
+		"Host Number: %u\n\tState: running\n\tTransport: %s\n\tInitiatorname: <empty>\n\tIPaddress: %s\n"
+		"\tHWaddress: <empty>\n\tNetdev: <empty>\n",
+		s->host, s->transport, or_empty(sk_buf_cstr(&addr)));
 }
 
 static const unsigned level_parts[] = {
@@ -142,17 +144,15 @@ static int ping(struct sk_adm *adm)
 	return fail(adm, SK_RES_INVAL, "Invalid Sub Mode");
 }
 
+/* clang-format off */
 static bool is_chap(const struct sk_adm *adm) { return adm->args.submode == SK_SUB_CHAP; }
 static bool is_flashnode(const struct sk_adm *adm) { return adm->args.submode == SK_SUB_FLASHNODE; }
 static bool is_stats(const struct sk_adm *adm) { return adm->args.submode == SK_SUB_STATS; }
 static bool is_ping(const struct sk_adm *adm) { return adm->args.submode == SK_SUB_PING; }
+/* clang-format on */
 
 static const struct sk_adm_rule rules[] = {
-	{ is_chap, chap },
-	{ is_flashnode, flashnode },
-	{ is_stats, stats },
-	{ is_ping, ping },
-	{ NULL, list },
+	{ is_chap, chap }, { is_flashnode, flashnode }, { is_stats, stats }, { is_ping, ping }, { NULL, list },
 };
 
 int sk_mode_host(struct sk_adm *adm)

@@ -13,7 +13,7 @@ static const char *name_of(const struct sk_adm *adm)
 	return adm->args.n_ifaces ? adm->args.ifaces[0] : NULL;
 }
 
-/* --- list, show ----------------------------------------------------------------------------------------------------------- */
+/* --- list, show -------------------------------------------------------------------------------------- */
 
 static const char *or_empty(const struct sk_record *r, const char *key)
 {
@@ -41,9 +41,9 @@ static bool list_one(void *ctx, const struct sk_record *r)
 
 	if (adm->doc)
 		sk_doc_add(adm, "ifaces", json_iface(r));
-	sk_say(adm, "%s %s,%s,%s,%s,%s\n", or_empty(r, "iface.iscsi_ifacename"), or_empty(r, "iface.transport_name"),
-	       or_empty(r, "iface.hwaddress"), or_empty(r, "iface.ipaddress"), or_empty(r, "iface.net_ifacename"),
-	       or_empty(r, "iface.initiatorname"));
+	sk_say(adm, "%s %s,%s,%s,%s,%s\n", or_empty(r, "iface.iscsi_ifacename"),
+	       or_empty(r, "iface.transport_name"), or_empty(r, "iface.hwaddress"), or_empty(r, "iface.ipaddress"),
+	       or_empty(r, "iface.net_ifacename"), or_empty(r, "iface.initiatorname"));
 	return true;
 }
 
@@ -101,7 +101,7 @@ static int show(struct sk_adm *adm)
 	return 0;
 }
 
-/* --- the tree --------------------------------------------------------------------------------------------------------------- */
+/* --- the tree ---------------------------------------------------------------------------------------- */
 
 struct tree {
 	struct sk_adm *adm;
@@ -163,7 +163,7 @@ static int tree(struct sk_adm *adm)
 	return code;
 }
 
-/* --- ping, network settings: for offload transports --------------------------------------------------------------------------- */
+/* --- ping, network settings: for offload transports -------------------------------------------------- */
 
 static int refuse(struct sk_adm *adm, const char *text)
 {
@@ -255,8 +255,9 @@ static int bad_op(struct sk_adm *adm)
 	return refuse(adm, "operation is not supported.");
 }
 
-/* --- the table --------------------------------------------------------------------------------------------------------------- */
+/* --- the table --------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static bool is_ping(const struct sk_adm *adm) { return adm->args.submode == SK_SUB_PING; }
 static bool op_new(const struct sk_adm *adm) { return adm->args.ops == SK_OP_NEW; }
 static bool op_update(const struct sk_adm *adm) { return adm->args.ops == SK_OP_UPDATE; }
@@ -267,6 +268,7 @@ static bool other_op(const struct sk_adm *adm) { return adm->args.ops && adm->ar
 static bool high_level(const struct sk_adm *adm) { return adm->args.level > 1; }
 static bool level_one(const struct sk_adm *adm) { return adm->args.level == 1; }
 static bool named(const struct sk_adm *adm) { return name_of(adm); }
+/* clang-format on */
 
 static const struct sk_adm_rule rules[] = {
 	{ is_ping, ping },

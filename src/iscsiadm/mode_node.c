@@ -5,7 +5,7 @@
 #include "iscsiadm/node_show.h"
 #include "iscsiadm/select.h"
 
-/** the selector: of the session that session mode names, else of the arguments */
+/** run with the selector of the arguments */
 static int with_sel(struct sk_adm *adm, int (*run)(struct sk_adm *, const struct sk_sel *))
 {
 	struct sk_sel sel;
@@ -32,6 +32,7 @@ static int list(struct sk_adm *adm, const struct sk_sel *sel)
 }
 
 /* conditions */
+/* clang-format off */
 static bool has_loginall(const struct sk_adm *adm) { return adm->args.login_class; }
 static bool has_logoutall(const struct sk_adm *adm) { return adm->args.logout_class; }
 static bool op_new(const struct sk_adm *adm) { return adm->args.ops == SK_OP_NEW; }
@@ -41,9 +42,11 @@ static bool op_show(const struct sk_adm *adm) { return !adm->args.ops || adm->ar
 static bool has_rescan(const struct sk_adm *adm) { return adm->args.rescan; }
 static bool has_stats(const struct sk_adm *adm) { return adm->args.stats; }
 static bool has_both(const struct sk_adm *adm) { return adm->args.login && adm->args.logout; }
-static bool has_login_and_op(const struct sk_adm *adm) { return (adm->args.login || adm->args.logout) && adm->args.ops; }
+static bool has_either(const struct sk_adm *adm) { return adm->args.login || adm->args.logout; }
+static bool has_login_and_op(const struct sk_adm *adm) { return has_either(adm) && adm->args.ops; }
 static bool has_login(const struct sk_adm *adm) { return adm->args.login; }
 static bool has_logout(const struct sk_adm *adm) { return adm->args.logout; }
+/* clang-format on */
 
 static bool nothing_asked(const struct sk_adm *adm)
 {
@@ -53,6 +56,7 @@ static bool nothing_asked(const struct sk_adm *adm)
 }
 
 /* handlers */
+/* clang-format off */
 static int run_new(struct sk_adm *adm) { return with_sel(adm, sk_node_new); }
 static int run_rescan(struct sk_adm *adm) { return with_sel(adm, sk_rescan_selected); }
 static int run_stats(struct sk_adm *adm) { return with_sel(adm, sk_stats_selected); }
@@ -65,6 +69,7 @@ static int run_delete(struct sk_adm *adm) { return with_sel(adm, sk_node_delete)
 static int both(struct sk_adm *adm) { return fail(adm, "Invalid parameters. Both login and logout passed in"); }
 static int login_op(struct sk_adm *adm) { return fail(adm, "Invalid parameters. Login/logout and op passed in"); }
 static int unsupported(struct sk_adm *adm) { return fail(adm, "operation is not supported."); }
+/* clang-format on */
 
 static const struct sk_adm_rule rules[] = {
 	{ has_loginall, sk_login_all },

@@ -5,8 +5,9 @@
 #include "iscsiadm/node_show.h"
 #include "iscsiadm/session_show.h"
 
-/* --- conditions ------------------------------------------------------------------------------------------------------- */
+/* --- conditions -------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static bool has_sid(const struct sk_adm *adm) { return adm->sid; }
 static bool has_logout(const struct sk_adm *adm) { return adm->args.logout; }
 static bool has_rescan(const struct sk_adm *adm) { return adm->args.rescan; }
@@ -16,6 +17,7 @@ static bool op_update(const struct sk_adm *adm) { return adm->args.ops == SK_OP_
 static bool op_delete(const struct sk_adm *adm) { return adm->args.ops == SK_OP_DELETE; }
 static bool op_show(const struct sk_adm *adm) { return !adm->args.ops || adm->args.ops == SK_OP_SHOW; }
 static bool logout_and_op(const struct sk_adm *adm) { return adm->args.logout && adm->args.ops; }
+/* clang-format on */
 
 static bool wants_print(const struct sk_adm *adm)
 {
@@ -24,13 +26,15 @@ static bool wants_print(const struct sk_adm *adm)
 	return a->level >= 1 && !a->logout && !a->rescan && !a->stats && !a->ops;
 }
 
-/* --- all sessions ------------------------------------------------------------------------------------------------------- */
+/* --- all sessions ------------------------------------------------------------------------------------ */
 
 static const struct sk_sel all = { .port = -1 };
 
+/* clang-format off */
 static int logout_all(struct sk_adm *adm) { return sk_logout_selected(adm, &all); }
 static int rescan_all(struct sk_adm *adm) { return sk_rescan_selected(adm, &all); }
 static int stats_all(struct sk_adm *adm) { return sk_stats_selected(adm, &all); }
+/* clang-format on */
 
 static int new_without_sid(struct sk_adm *adm)
 {
@@ -60,7 +64,7 @@ static int list(struct sk_adm *adm)
 	return code;
 }
 
-/* --- one session ---------------------------------------------------------------------------------------------------------- */
+/* --- one session ------------------------------------------------------------------------------------- */
 
 /** what a session selects: itself, and the records of its target, portal and iface */
 static struct sk_sel sel_of_session(const struct sk_sys_session *s)
@@ -126,6 +130,7 @@ static int refuse_op(struct sk_adm *adm, const struct sk_sel *sel)
 	return SK_RES_INVAL;
 }
 
+/* clang-format off */
 static int run_print(struct sk_adm *adm) { return with_session(adm, print_one); }
 static int run_new(struct sk_adm *adm) { return with_session(adm, one_more); }
 static int run_rescan(struct sk_adm *adm) { return with_session(adm, sk_rescan_selected); }
@@ -136,17 +141,12 @@ static int run_show(struct sk_adm *adm) { return with_session(adm, sk_node_show)
 static int run_update(struct sk_adm *adm) { return with_session(adm, sk_node_update); }
 static int run_delete(struct sk_adm *adm) { return with_session(adm, sk_node_delete); }
 static int run_refuse(struct sk_adm *adm) { return with_session(adm, refuse_op); }
+/* clang-format on */
 
 static const struct sk_adm_rule one_rules[] = {
-	{ wants_print, run_print },
-	{ op_new, run_new },
-	{ has_rescan, run_rescan },
-	{ has_stats, run_stats },
-	{ logout_and_op, run_both },
-	{ has_logout, run_logout },
-	{ op_show, run_show },
-	{ op_update, run_update },
-	{ op_delete, run_delete },
+	{ wants_print, run_print }, { op_new, run_new },	 { has_rescan, run_rescan },
+	{ has_stats, run_stats },   { logout_and_op, run_both }, { has_logout, run_logout },
+	{ op_show, run_show },	    { op_update, run_update },	 { op_delete, run_delete },
 	{ NULL, run_refuse },
 };
 
@@ -156,12 +156,8 @@ static int one_session(struct sk_adm *adm)
 }
 
 static const struct sk_adm_rule rules[] = {
-	{ has_sid, one_session },
-	{ has_logout, logout_all },
-	{ has_rescan, rescan_all },
-	{ has_stats, stats_all },
-	{ op_new, new_without_sid },
-	{ NULL, list },
+	{ has_sid, one_session }, { has_logout, logout_all },  { has_rescan, rescan_all },
+	{ has_stats, stats_all }, { op_new, new_without_sid }, { NULL, list },
 };
 
 int sk_mode_session(struct sk_adm *adm)

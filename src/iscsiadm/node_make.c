@@ -38,7 +38,7 @@ static void doc_result(struct sk_adm *adm, const struct sk_node_item *item, int 
 	sk_doc_add(adm, "results", o);
 }
 
-/* --- new -------------------------------------------------------------------------------------------------------------- */
+/* --- new --------------------------------------------------------------------------------------------- */
 
 /** the iface of -I, or the built-in default */
 static struct sk_record *chosen_iface(struct sk_adm *adm, const struct sk_sel *sel)
@@ -66,7 +66,8 @@ static int replace(struct sk_adm *adm, const struct sk_record *r, struct sk_err 
 	return sk_store_node_put(adm->store, r, err);
 }
 
-static int add_one(struct sk_adm *adm, const char *target, const struct sk_portal *portal, const struct sk_record *iface)
+static int add_one(struct sk_adm *adm, const char *target, const struct sk_portal *portal,
+		   const struct sk_record *iface)
 {
 	struct sk_about about = { .target = target, .host = portal->host, .port = portal->port };
 	struct sk_err err = { 0 };
@@ -97,8 +98,8 @@ static int add_to_known(struct sk_adm *adm, const struct sk_sel *sel, const stru
 
 	if (code == 0 && nodes.n == 0) {
 		sk_warn(adm, "Error while adding record: %s",
-			!sel->target ? "no target name given and no stored record matches" :
-				       "no portal given and no stored record of the target matches");
+			!sel->target ? "no target name given and no stored record matches"
+				     : "no portal given and no stored record of the target matches");
 		code = SK_RES_INVAL;
 		sk_doc_error(adm, code, NULL, NULL);
 	}
@@ -131,7 +132,8 @@ static int new_locked(struct sk_adm *adm, const struct sk_sel *sel)
 }
 
 /** run @change with the database locked */
-static int with_lock(struct sk_adm *adm, const struct sk_sel *sel, int (*change)(struct sk_adm *, const struct sk_sel *))
+static int with_lock(struct sk_adm *adm, const struct sk_sel *sel,
+		     int (*change)(struct sk_adm *, const struct sk_sel *))
 {
 	struct sk_err err = { 0 };
 	int code;
@@ -150,11 +152,11 @@ int sk_node_new(struct sk_adm *adm, const struct sk_sel *sel)
 	return with_lock(adm, sel, new_locked);
 }
 
-/* --- update -------------------------------------------------------------------------------------------------------------- */
+/* --- update ------------------------------------------------------------------------------------------ */
 
 /** tell one refused pair with the incumbent's words */
-static void tell_refusal(struct sk_adm *adm, const struct sk_adm_pair *p, enum sk_set_refusal why, const struct sk_err *err,
-			 bool after_word)
+static void tell_refusal(struct sk_adm *adm, const struct sk_adm_pair *p, enum sk_set_refusal why,
+			 const struct sk_err *err, bool after_word)
 {
 	bool secret = sk_adm_key_is_secret(p->name);
 
@@ -172,7 +174,8 @@ static void tell_refusal(struct sk_adm *adm, const struct sk_adm_pair *p, enum s
 			sk_warn(adm, "Unknown parameter %s.", p->name);
 		break;
 	default:
-		sk_warn(adm, "%s", secret ? "the value of a secret is too long or holds a control character" : err->msg);
+		sk_warn(adm, "%s",
+			secret ? "the value of a secret is too long or holds a control character" : err->msg);
 	}
 	sk_doc_error(adm, SK_RES_INVAL, secret ? NULL : err, NULL);
 }
@@ -190,7 +193,8 @@ int sk_pairs_apply(struct sk_adm *adm, struct sk_record *r, bool after_word)
 			sk_record_user_set(scratch, adm->args.pairs[i].name, adm->args.pairs[i].value, &err);
 
 		/* a bad name counts before a bad value, then the first counts */
-		if (why == SK_SET_OK || (worst != SK_SET_OK && (worst <= SK_SET_KEY_FIELD || why > SK_SET_KEY_FIELD)))
+		if (why == SK_SET_OK ||
+		    (worst != SK_SET_OK && (worst <= SK_SET_KEY_FIELD || why > SK_SET_KEY_FIELD)))
 			continue;
 		worst = why;
 		worst_err = err;
@@ -252,7 +256,8 @@ static int check_transport_free(struct sk_adm *adm, const struct sk_sel *sel)
 	sk_sessions_free(&running);
 	if (!n)
 		return 0;
-	sk_warn(adm, "Cannot modify node/iface transport name while a session is using it. Log out the session then update "
+	sk_warn(adm, "Cannot modify node/iface transport name while a session is using it. Log out the session "
+		     "then update "
 		     "record.");
 	sk_doc_error(adm, SK_RES_SESS_EXISTS, NULL, NULL);
 	return SK_RES_SESS_EXISTS;
@@ -264,7 +269,8 @@ static int conclude(struct sk_adm *adm, const struct sk_nodes *nodes, int code)
 	char buf[64];
 
 	if (code) {
-		sk_warn(adm, "Could not execute operation on all records: %s", sk_result_words(code, buf, sizeof(buf)));
+		sk_warn(adm, "Could not execute operation on all records: %s",
+			sk_result_words(code, buf, sizeof(buf)));
 		return code;
 	}
 	if (nodes->n)
@@ -311,7 +317,7 @@ int sk_node_update(struct sk_adm *adm, const struct sk_sel *sel)
 	return code ? code : with_lock(adm, sel, update_locked);
 }
 
-/* --- delete -------------------------------------------------------------------------------------------------------------- */
+/* --- delete ------------------------------------------------------------------------------------------ */
 
 int sk_node_delete_items(struct sk_adm *adm, const struct sk_nodes *nodes)
 {
@@ -328,8 +334,10 @@ int sk_node_delete_items(struct sk_adm *adm, const struct sk_nodes *nodes)
 		int one = 0;
 
 		if (sk_sessions_of_record(&running, &nodes->v[i])) {
-			sk_warn(adm, "This command will remove the record [iface: %s, target: %s, portal: %s,%u], but a session "
-				     "is using it. Logout session then rerun command to remove record.",
+			sk_warn(adm,
+				"This command will remove the record [iface: %s, target: %s, portal: %s,%u], but a "
+				"session "
+				"is using it. Logout session then rerun command to remove record.",
 				k->iface, k->target.s, k->portal.host, k->portal.port);
 			one = SK_RES_SESS_EXISTS;
 			sk_doc_error(adm, one, NULL, &about);

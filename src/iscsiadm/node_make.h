@@ -13,8 +13,9 @@ int sk_node_new(struct sk_adm *adm, const struct sk_sel *sel);
 int sk_node_update(struct sk_adm *adm, const struct sk_sel *sel);
 int sk_node_delete(struct sk_adm *adm, const struct sk_sel *sel);
 
-/** sk_pairs_apply - the -n/-v pairs on a record, names first; nothing is changed when one is refused. What is refused is
- * told with the incumbent's words, @after_word adds its "Unknown parameter" line. Returns 0 or SK_RES_INVAL */
+/** sk_pairs_apply - the -n/-v pairs on a record, names first; nothing is changed when one is refused. What is
+ * refused is told with the incumbent's words, @after_word adds its "Unknown parameter" line. Returns 0 or
+ * SK_RES_INVAL */
 int sk_pairs_apply(struct sk_adm *adm, struct sk_record *r, bool after_word);
 /** sk_node_delete_items - delete these records, those in use stay. Tells; returns the first error */
 int sk_node_delete_items(struct sk_adm *adm, const struct sk_nodes *nodes);

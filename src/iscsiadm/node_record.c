@@ -41,8 +41,8 @@ struct sk_record *sk_node_record_new(struct sk_adm *adm, const char *target, con
 
 	if (!r)
 		return NULL;
-	if (sk_conf_apply(sk_daemon_conf(adm), r, sk_conf_told, adm, err) < 0 || sk_node_bind_iface(r, iface, err) < 0 ||
-	    take_key(r, target, portal, err) < 0) {
+	if (sk_conf_apply(sk_daemon_conf(adm), r, sk_conf_told, adm, err) < 0 ||
+	    sk_node_bind_iface(r, iface, err) < 0 || take_key(r, target, portal, err) < 0) {
 		sk_record_free(r);
 		return NULL;
 	}
@@ -51,11 +51,12 @@ struct sk_record *sk_node_record_new(struct sk_adm *adm, const char *target, con
 
 void sk_node_record_says(struct sk_buf *out, const struct sk_record *r)
 {
-	sk_buf_printf(out, "[%s:[hw=%s,ip=%s,net_if=%s,iscsi_if=%s] %s,%s,%s %s]", sk_record_get(r, "iface.transport_name"),
-		      sk_record_get(r, "iface.hwaddress"), sk_record_get(r, "iface.ipaddress"),
-		      sk_record_get(r, "iface.net_ifacename"), sk_record_get(r, "iface.iscsi_ifacename"),
-		      sk_record_get(r, "node.conn[0].address"), sk_record_get(r, "node.conn[0].port"),
-		      sk_record_get(r, "node.tpgt"), sk_record_get(r, "node.name"));
+	sk_buf_printf(out, "[%s:[hw=%s,ip=%s,net_if=%s,iscsi_if=%s] %s,%s,%s %s]",
+		      sk_record_get(r, "iface.transport_name"), sk_record_get(r, "iface.hwaddress"),
+		      sk_record_get(r, "iface.ipaddress"), sk_record_get(r, "iface.net_ifacename"),
+		      sk_record_get(r, "iface.iscsi_ifacename"), sk_record_get(r, "node.conn[0].address"),
+		      sk_record_get(r, "node.conn[0].port"), sk_record_get(r, "node.tpgt"),
+		      sk_record_get(r, "node.name"));
 }
 
 struct json_object *sk_node_record_json(const struct sk_record *r)

@@ -6,8 +6,8 @@
 
 #include "iscsiadm/adm.h"
 
-/** sk_node_record_new - a record of a target's portal, bound to @iface, with the configuration's values; static. Owned
- * by the caller; NULL with SK_EINVAL for a name or portal that cannot be stored */
+/** sk_node_record_new - a record of a target's portal, bound to @iface, with the configuration's values; static.
+ * Owned by the caller; NULL with SK_EINVAL for a name or portal that cannot be stored */
 struct sk_record *sk_node_record_new(struct sk_adm *adm, const char *target, const struct sk_portal *portal,
 				     const struct sk_record *iface, struct sk_err *err);
 /** sk_node_record_says - "[tcp:[hw=,ip=,net_if=,iscsi_if=default] host,port,tag target]" */

@@ -21,8 +21,8 @@ void sk_node_flat_line(struct sk_buf *out, const struct sk_node_key *key)
 void sk_tree_line(struct sk_buf *out, struct sk_tree *t, enum sk_tree_form form, const struct sk_node_key *key)
 {
 	bool same_target = t->any && strcmp(t->target, key->target.s) == 0;
-	bool same_portal = same_target && strcmp(t->portal.host, key->portal.host) == 0 &&
-			   t->portal.port == key->portal.port;
+	bool same_portal =
+		same_target && strcmp(t->portal.host, key->portal.host) == 0 && t->portal.port == key->portal.port;
 
 	if (!same_target)
 		sk_buf_printf(out, "Target: %s\n", key->target.s);
@@ -55,7 +55,7 @@ struct json_object *sk_node_json(const struct sk_node_key *key, const struct sk_
 	return o;
 }
 
-/* --- walks ----------------------------------------------------------------------------------------------------------- */
+/* --- walks ------------------------------------------------------------------------------------------- */
 
 struct show {
 	struct sk_adm *adm;

@@ -21,7 +21,8 @@ void sk_tree_line(struct sk_buf *out, struct sk_tree *t, enum sk_tree_form form,
 
 /** sk_node_flat_line - "host:port,tag target\n" */
 void sk_node_flat_line(struct sk_buf *out, const struct sk_node_key *key);
-struct json_object *sk_node_json(const struct sk_node_key *key, const struct sk_record *r, bool whole, bool secrets);
+struct json_object *sk_node_json(const struct sk_node_key *key, const struct sk_record *r, bool whole,
+				 bool secrets);
 
 /** sk_node_list - all records at a print level */
 int sk_node_list(struct sk_adm *adm, const struct sk_sel *sel, int level);

@@ -11,13 +11,13 @@
 #include "mgmt/result.h"
 
 #define IN(m) (1U << SK_MODE_##m)
-#define DISC (IN(DISCOVERY) | IN(DISCOVERYDB))
-#define NODE IN(NODE)
-#define SESS IN(SESSION)
+#define DISC  (IN(DISCOVERY) | IN(DISCOVERYDB))
+#define NODE  IN(NODE)
+#define SESS  IN(SESSION)
 #define IFACE IN(IFACE)
-#define FW IN(FW)
-#define HOST IN(HOST)
-#define ALL (DISC | NODE | SESS | IFACE | FW | HOST)
+#define FW    IN(FW)
+#define HOST  IN(HOST)
+#define ALL   (DISC | NODE | SESS | IFACE | FW | HOST)
 
 /* The order is the one in which getopt lists ambiguous names. */
 const struct sk_opt_row sk_adm_options[] = {
@@ -61,7 +61,7 @@ const size_t sk_adm_n_options = SK_ARRAY_LEN(sk_adm_options);
 
 static const struct {
 	const char *word;
-	const char *table;	/* the name in messages about options */
+	const char *table; /* the name in messages about options */
 } modes[SK_N_MODES] = {
 	[SK_MODE_DISCOVERY] = { "discovery", "discovery" },
 	[SK_MODE_DISCOVERYDB] = { "discoverydb", "discovery" },
@@ -124,7 +124,7 @@ unsigned sk_adm_op_of(const char *word)
 	return word_value(ops, SK_ARRAY_LEN(ops), word);
 }
 
-/* --- one option ------------------------------------------------------------------------------------------------- */
+/* --- one option -------------------------------------------------------------------------------------- */
 
 struct parse {
 	int argc;
@@ -281,6 +281,7 @@ static void take_kill(struct parse *p, const char *text)
 /** options whose argument is only kept or which are a switch */
 static void take_plain(struct sk_adm_args *a, int letter, char *arg)
 {
+	/* clang-format off */
 	switch (letter) {
 	case 'T': a->target = arg; break;
 	case 't': a->type = word_value(types, SK_ARRAY_LEN(types), arg); break;
@@ -307,10 +308,12 @@ static void take_plain(struct sk_adm_args *a, int letter, char *arg)
 	case SK_LONG_DBROOT: a->dbroot = arg; break;
 	case SK_LONG_RUNDIR: a->rundir = arg; break;
 	}
+	/* clang-format on */
 }
 
 static void take(struct parse *p, int letter, char *arg)
 {
+	/* clang-format off */
 	switch (letter) {
 	case 'V':
 		sk_buf_str(&p->v->out, "iscsiadm version " SK_COMPAT_VERSION "\n");
@@ -337,9 +340,10 @@ static void take(struct parse *p, int letter, char *arg)
 		break;
 	default: take_plain(p->a, letter, arg);
 	}
+	/* clang-format on */
 }
 
-/* --- the whole line ----------------------------------------------------------------------------------------------- */
+/* --- the whole line ---------------------------------------------------------------------------------- */
 
 void sk_adm_parse(int argc, char *const *argv, struct sk_adm_args *ret, struct sk_adm_verdict *v)
 {

@@ -45,48 +45,48 @@ enum sk_adm_op {
 /* Options with a long name only */
 enum { SK_LONG_HOMEDIR = 256, SK_LONG_DBROOT, SK_LONG_RUNDIR };
 
-#define SK_ADM_IFACES 64	/* -I may be repeated this often */
-#define SK_ADM_PAIRS 512	/* -n/-v pairs */
+#define SK_ADM_IFACES 64  /* -I may be repeated this often */
+#define SK_ADM_PAIRS  512 /* -n/-v pairs */
 
 struct sk_adm_pair {
 	char *name;
-	char *value;	/* wiped when freed */
+	char *value; /* wiped when freed */
 };
 
 struct sk_adm_args {
 	enum sk_adm_mode mode;
 	enum sk_adm_type type;
 	enum sk_adm_submode submode;
-	unsigned ops;			/* set of enum sk_adm_op */
-	int level;			/* -P; -1 = not given */
-	int debug;			/* -d; -1 = not given */
+	unsigned ops; /* set of enum sk_adm_op */
+	int level;    /* -P; -1 = not given */
+	int debug;    /* -d; -1 = not given */
 	bool login, logout, discover, rescan, stats, show_secrets, no_wait, json;
-	const char *login_class, *logout_class;	/* -L, -U */
-	const char *target;		/* -T as typed */
-	const char *portal_text;	/* -p as typed, checked: .portal holds it */
-	struct sk_portal portal;	/* port 3260 when none was given */
+	const char *login_class, *logout_class; /* -L, -U */
+	const char *target;			/* -T as typed */
+	const char *portal_text;		/* -p as typed, checked: .portal holds it */
+	struct sk_portal portal;		/* port 3260 when none was given */
 	const char *ifaces[SK_ADM_IFACES];
 	unsigned n_ifaces;
 	struct sk_adm_pair pairs[SK_ADM_PAIRS];
 	unsigned n_pairs;
-	const char *sid_text;		/* -r */
+	const char *sid_text; /* -r */
 	bool has_host, has_index;
-	uint32_t host;			/* -H */
+	uint32_t host; /* -H */
 	bool host_is_mac;
-	uint64_t index;			/* -x */
+	uint64_t index; /* -x */
 	const char *ping_ip, *portal_type;
 	int ping_size, ping_count, ping_interval;
-	bool kill;			/* -k */
+	bool kill; /* -k */
 	int kill_priority;
-	const char *homedir, *dbroot, *rundir;	/* private instances */
+	const char *homedir, *dbroot, *rundir; /* private instances */
 
-	const char *name, *value;	/* a half of a pair that waits for the other */
+	const char *name, *value; /* a half of a pair that waits for the other */
 	bool ask_version, ask_help;
 };
 
 /** What parsing has to say: lines for stdout or stderr, in order, and the exit status when it ends the program. */
 struct sk_adm_verdict {
-	bool stop;		/* the program ends here with .code */
+	bool stop; /* the program ends here with .code */
 	int code;
 	struct sk_buf out, err;
 };
@@ -107,8 +107,8 @@ bool sk_adm_key_is_secret(const char *key);
 extern const struct sk_opt_row sk_adm_options[];
 extern const size_t sk_adm_n_options;
 const char *sk_adm_mode_word(enum sk_adm_mode mode);
-enum sk_adm_mode sk_adm_mode_of(const char *word);	/* SK_MODE_NONE: unknown */
-unsigned sk_adm_op_of(const char *word);		/* 0: unknown */
+enum sk_adm_mode sk_adm_mode_of(const char *word); /* SK_MODE_NONE: unknown */
+unsigned sk_adm_op_of(const char *word);	   /* 0: unknown */
 /** sk_adm_decimal - the decimal prefix of @text, 0 if there is none, held within int */
 int sk_adm_decimal(const char *text);
 

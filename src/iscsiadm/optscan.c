@@ -3,7 +3,8 @@
 
 #include "iscsiadm/optscan.h"
 
-void sk_optscan_start(struct sk_optscan *s, int argc, char *const *argv, const struct sk_opt_row *rows, size_t n_rows)
+void sk_optscan_start(struct sk_optscan *s, int argc, char *const *argv, const struct sk_opt_row *rows,
+		      size_t n_rows)
 {
 	*s = (struct sk_optscan){ .argv = argv, .argc = argc, .at = 1, .rows = rows, .n_rows = n_rows };
 }

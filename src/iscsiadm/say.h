@@ -3,8 +3,8 @@
 #define SK_ISCSIADM_SAY_H
 
 /**
- * What iscsiadm says. stdout carries results: text, or with --json one document at the end. stderr carries everything
- * else, one line a message, with the prefix "iscsiadm: ".
+ * What iscsiadm says. stdout carries results: text, or with --json one document at the end. stderr carries
+ * everything else, one line a message, with the prefix "iscsiadm: ".
  */
 
 #include "iscsiadm/adm.h"
@@ -25,7 +25,7 @@ void sk_warn_reported(struct sk_adm *adm, int code);
 /** sk_result_words - the incumbent's words for a code, "invalid error code N" for one it does not know */
 const char *sk_result_words(int code, char *buf, size_t size);
 
-/* --- the JSON document: every function does nothing without --json ------------------------------------------------- */
+/* --- the JSON document: every function does nothing without --json ----------------------------------- */
 
 void sk_doc_open(struct sk_adm *adm);
 /** sk_doc_action - what was done: "list", "show", "login" … */

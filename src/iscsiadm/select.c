@@ -8,7 +8,7 @@
 #include "iscsiadm/select.h"
 #include "iscsiadm/values.h"
 
-/* --- the selector ---------------------------------------------------------------------------------------------------- */
+/* --- the selector ------------------------------------------------------------------------------------ */
 
 static int take_target(struct sk_adm *adm, struct sk_sel *ret)
 {
@@ -41,7 +41,9 @@ static int take_iface(struct sk_adm *adm, struct sk_sel *ret)
 		return SK_RES_NOMEM;
 	}
 	if (adm->args.n_ifaces > 1)
-		sk_warn(adm, "NODE mode only accepts one interface. Using the first one driver %s hwaddress %s ipaddress %s.",
+		sk_warn(adm,
+			"NODE mode only accepts one interface. Using the first one driver %s hwaddress %s "
+			"ipaddress %s.",
 			sk_record_get(iface, "iface.transport_name"), sk_record_get(iface, "iface.hwaddress"),
 			sk_record_get(iface, "iface.ipaddress"));
 	snprintf(ret->transport, sizeof(ret->transport), "%s", sk_record_get(iface, "iface.transport_name"));
@@ -70,7 +72,7 @@ bool sk_sel_is_empty(const struct sk_sel *s)
 	return !s->target && !s->host && !s->iface;
 }
 
-/* --- hosts ----------------------------------------------------------------------------------------------------------- */
+/* --- hosts ------------------------------------------------------------------------------------------- */
 
 static bool numeric(const char *host, struct in6_addr *ret)
 {
@@ -120,7 +122,7 @@ bool sk_host_same(const char *a, const char *b, bool resolve)
 	return resolve && first_address(a, &x) && first_address(b, &y) && memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-/* --- records ----------------------------------------------------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------------------------------------- */
 
 struct walk {
 	const struct sk_sel *sel;
@@ -231,7 +233,7 @@ void sk_nodes_free(struct sk_nodes *nodes)
 	*nodes = (struct sk_nodes){ 0 };
 }
 
-/* --- sessions ------------------------------------------------------------------------------------------------------------ */
+/* --- sessions ---------------------------------------------------------------------------------------- */
 
 static bool session_matches(const struct sk_sel *sel, const struct sk_sys_session *s, bool resolve)
 {

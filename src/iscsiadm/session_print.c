@@ -7,9 +7,9 @@
 #include "iscsiadm/session_show.h"
 #include "mgmt/message.h"
 
-#define STATES_MS 5000	/* for the daemon to list its sessions */
+#define STATES_MS 5000 /* for the daemon to list its sessions */
 
-/* --- what the daemon knows ------------------------------------------------------------------------------------------------ */
+/* --- what the daemon knows --------------------------------------------------------------------------- */
 
 static void take_state(struct sk_states *states, const struct sk_sessions *s, struct json_object *one)
 {
@@ -48,7 +48,7 @@ struct sk_states *sk_states_ask(struct sk_adm *adm, const struct sk_sessions *s)
 	return states;
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------------------------------- */
+/* --- JSON -------------------------------------------------------------------------------------------- */
 
 static bool json_lun(void *ctx, const struct sk_sys_lun *l)
 {
@@ -115,7 +115,8 @@ static struct json_object *json_chap(const struct sk_sys_session *s, bool secret
 	return o;
 }
 
-struct json_object *sk_session_json(struct sk_adm *adm, const struct sk_sys_session *s, const struct sk_states *states)
+struct json_object *sk_session_json(struct sk_adm *adm, const struct sk_sys_session *s,
+				    const struct sk_states *states)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *luns;
@@ -148,7 +149,7 @@ struct json_object *sk_session_json(struct sk_adm *adm, const struct sk_sys_sess
 	return o;
 }
 
-/* --- session mode's levels ------------------------------------------------------------------------------------------------ */
+/* --- session mode's levels --------------------------------------------------------------------------- */
 
 static const unsigned level_parts[] = {
 	[1] = 0,
@@ -168,7 +169,8 @@ static void print_flat(struct sk_adm *adm, const struct sk_sessions *s)
 	sk_say_buf(adm, &out);
 }
 
-static void print_tree(struct sk_adm *adm, const struct sk_sessions *s, const struct sk_states *states, unsigned parts)
+static void print_tree(struct sk_adm *adm, const struct sk_sessions *s, const struct sk_states *states,
+		       unsigned parts)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		struct sk_buf out = { 0 };

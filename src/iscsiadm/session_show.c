@@ -38,7 +38,7 @@ void sk_session_flat_line(struct sk_buf *out, const struct sk_sys_session *s)
 	sk_buf_printf(out, ":%d,%d %s (%s)\n", s->persistent_port, s->tpgt, s->target, kind(s));
 }
 
-/* --- the tree -------------------------------------------------------------------------------------------------------- */
+/* --- the tree ---------------------------------------------------------------------------------------- */
 
 static void title(struct sk_buf *out, const char *indent, const char *stars, const char *text)
 {
@@ -58,7 +58,8 @@ static void line_known(struct sk_buf *out, const char *indent, const char *name,
 		sk_buf_printf(out, "%s\t\t%s: %" PRId64 "\n", indent, name, value);
 }
 
-static void portal_line(struct sk_buf *out, const char *indent, const char *name, const char *addr, int port, int tpgt)
+static void portal_line(struct sk_buf *out, const char *indent, const char *name, const char *addr, int port,
+			int tpgt)
 {
 	sk_buf_printf(out, "%s\t%s: ", indent, name);
 	sk_session_addr(out, addr);
@@ -121,9 +122,15 @@ static void chap_box(struct sk_buf *out, const struct sk_sys_session *s, bool se
 static const struct param {
 	const char *name;
 	size_t at;
-	const char *words[2];	/* for 0 and for the rest; NULL: a number */
+	const char *words[2]; /* for 0 and for the rest; NULL: a number */
 } params[] = {
-#define P(name, field, no, yes) { name, offsetof(struct sk_sys_session, field), { no, yes } }
+#define P(name, field, no, yes)                                                                                    \
+	{                                                                                                          \
+		name, offsetof(struct sk_sys_session, field),                                                      \
+		{                                                                                                  \
+			no, yes                                                                                    \
+		}                                                                                                  \
+	}
 	P("HeaderDigest", header_digest, "None", "CRC32C"),
 	P("DataDigest", data_digest, "None", "CRC32C"),
 	P("MaxRecvDataSegmentLength", max_recv_dlength, NULL, NULL),
@@ -172,7 +179,7 @@ void sk_session_tree(struct sk_buf *out, const struct sk_sys_session *s, const s
 		params_box(out, s, indent);
 }
 
-/* --- devices ------------------------------------------------------------------------------------------------------------- */
+/* --- devices ----------------------------------------------------------------------------------------- */
 
 struct luns {
 	struct sk_buf *out;
@@ -184,8 +191,8 @@ static bool lun_lines(void *ctx, const struct sk_sys_lun *l)
 {
 	struct luns *w = ctx;
 
-	sk_buf_printf(w->out, "%s\t\tscsi%u Channel %02u Id %u Lun: %" PRIu64 "\n", w->indent, l->host, l->channel, l->target,
-		      l->lun);
+	sk_buf_printf(w->out, "%s\t\tscsi%u Channel %02u Id %u Lun: %" PRIu64 "\n", w->indent, l->host, l->channel,
+		      l->target, l->lun);
 	if (l->disk[0])
 		sk_buf_printf(w->out, "%s\t\t\tAttached scsi disk %s\t\tState: %s\n", w->indent, l->disk,
 			      l->disk_state[0] ? l->disk_state : "running");
@@ -233,7 +240,8 @@ void sk_versions(struct sk_adm *adm)
 
 	snprintf(path, sizeof(path), "%s/module/scsi_transport_iscsi/version", adm->places.sysfs);
 	read_word(path, version, sizeof(version));
-	/* programs drop the first two lines without looking at them, so they are there without a kernel class as well */
+	/* programs drop the first two lines without looking at them, so they are there without a kernel class as
+	 * well */
 	sk_say(adm, "iSCSI Transport Class version %s\nversion %s\n", *version ? version : SK_VERSION "-user",
 	       SK_COMPAT_VERSION);
 }

@@ -17,7 +17,7 @@ enum {
 	SK_SHOW_CHAP = 1 << 1,
 	SK_SHOW_PARAMS = 1 << 2,
 	SK_SHOW_LUNS = 1 << 3,
-	SK_SHOW_HOST_LINE = 1 << 4,	/* the "Host Number" line before the LUNs */
+	SK_SHOW_HOST_LINE = 1 << 4, /* the "Host Number" line before the LUNs */
 	SK_SHOW_SECRETS = 1 << 5,
 };
 
@@ -33,7 +33,8 @@ void sk_session_luns(struct sk_adm *adm, struct sk_buf *out, const struct sk_sys
 /** sk_versions - the two lines that precede the most detailed level */
 void sk_versions(struct sk_adm *adm);
 
-struct json_object *sk_session_json(struct sk_adm *adm, const struct sk_sys_session *s, const struct sk_states *states);
+struct json_object *sk_session_json(struct sk_adm *adm, const struct sk_sys_session *s,
+				    const struct sk_states *states);
 
 /** sk_states_ask - the daemon's states of all sessions, one for each of @s; owned array. Never fails: what is not
  * known is "Unknown" */

@@ -92,7 +92,7 @@ int sk_adm_target_safe(const char *text, struct sk_err *err)
 	return sk_fail(err, SK_EINVAL, "Invalid target name '%.100s': %s", sk_adm_printable(text).s, why);
 }
 
-/* --- secrets ------------------------------------------------------------------------------------------------------ */
+/* --- secrets ----------------------------------------------------------------------------------------- */
 
 bool sk_adm_key_is_secret(const char *key)
 {
@@ -138,7 +138,8 @@ static int open_secret(const char *path, struct sk_err *err)
 		return sk_fail_sys(err, errno, "open %s (a value that begins with '@' is written '@@...')", path);
 	if (fstat(fd, &st) < 0 || (S_ISREG(st.st_mode) && st.st_mode & 077)) {
 		close(fd);
-		return sk_fail(err, SK_EINVAL, "%s may be read by others: a file with a secret needs mode 0600", path);
+		return sk_fail(err, SK_EINVAL, "%s may be read by others: a file with a secret needs mode 0600",
+			       path);
 	}
 	return fd;
 }
@@ -180,7 +181,7 @@ int sk_adm_secrets(struct sk_adm_args *a, struct sk_err *err)
 	return 0;
 }
 
-/* --- -r ------------------------------------------------------------------------------------------------------------- */
+/* --- -r ---------------------------------------------------------------------------------------------- */
 
 /** the number of the last "session<N>" component of a path; 0 if there is none */
 static uint32_t sid_in_path(char *path)
@@ -241,6 +242,6 @@ int sk_adm_sid(const struct sk_places *places, const char *text, uint32_t *ret, 
 	if (*ret)
 		return 0;
 	*ret_code = SK_RES_INVAL;
-	return sk_fail(err, SK_EINVAL, "Unable to find sid in path %.90s\ninvalid sid '%.90s'", sk_adm_printable(text).s,
-		       sk_adm_printable(text).s);
+	return sk_fail(err, SK_EINVAL, "Unable to find sid in path %.90s\ninvalid sid '%.90s'",
+		       sk_adm_printable(text).s, sk_adm_printable(text).s);
 }

@@ -22,11 +22,12 @@ int sk_adm_prefix_u64(const char *text, uint64_t max, uint64_t *ret);
 void sk_adm_blank(const char *arg);
 
 /** sk_adm_sid - what -r names: a session id, or a directory of a session below sysfs or the state tree.
- * Fails with the incumbent's words in err->msg (two lines parted by '\n' in one case); *ret_code is the exit status. */
+ * Fails with the incumbent's words in err->msg (two lines parted by '\n' in one case); *ret_code is the exit
+ * status. */
 int sk_adm_sid(const struct sk_places *places, const char *text, uint32_t *ret, int *ret_code, struct sk_err *err);
 
-/** sk_adm_target_safe - may this -T text be compared with names of the database? SK_EINVAL with the reason when it is
- * empty, too long, "." or "..", or holds '/' or a control character */
+/** sk_adm_target_safe - may this -T text be compared with names of the database? SK_EINVAL with the reason when it
+ * is empty, too long, "." or "..", or holds '/' or a control character */
 int sk_adm_target_safe(const char *text, struct sk_err *err);
 
 #endif

@@ -30,7 +30,7 @@ static void put_int(struct json_object *o, const char *key, int64_t value)
 	json_object_object_add(o, key, json_object_new_int64(value));
 }
 
-/* --------------------------------------------------------------------------------------------------------------- disks */
+/* --- disks --------------------------------------------------------------------------------------------------- */
 
 struct listing {
 	const struct sk_daemon *d;
@@ -84,7 +84,7 @@ struct json_object *sk_daemon_disks(const struct sk_daemon *d, uint32_t sid)
 	return l.disks;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- the answer */
+/* --- the answer ---------------------------------------------------------------------------------------------- */
 
 static struct json_object *success(const struct asked *a, const struct sk_outcome *out)
 {
@@ -141,7 +141,7 @@ static void step(void *ctx, const struct sk_step *p)
 	sk_mgmt_progress(a->req, "attempt", o);
 }
 
-/* --------------------------------------------------------------------------------------------------------- the request */
+/* --- the request --------------------------------------------------------------------------------------------- */
 
 static int read_record(struct json_object *o, struct sk_record **ret, struct sk_err *err)
 {

@@ -62,7 +62,7 @@ static void config(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_obj
 	sk_mgmt_answer(req, o);
 }
 
-/* ---------------------------------------------------------------------------------------- logout, rescan, statistics */
+/* --- logout, rescan, statistics ------------------------------------------------------------------------------ */
 
 static struct asked *asked_new(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params, struct sk_err *err)
 {
@@ -185,7 +185,7 @@ static void stats(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_obje
 	refuse(req, &err);
 }
 
-/* -------------------------------------------------------------------------------------------------------------- looking */
+/* --- looking ------------------------------------------------------------------------------------------------- */
 
 static struct json_object *portal_text(const char *host, uint16_t port)
 {

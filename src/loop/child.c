@@ -25,7 +25,7 @@ struct sk_child {
 	struct sk_child *next;
 	pid_t pid;
 	int status;
-	sk_exit_fn *fn;		/* NULL: reaped without a word */
+	sk_exit_fn *fn; /* NULL: reaped without a word */
 	void *ctx;
 };
 

@@ -15,27 +15,27 @@ struct sk_child;
 
 struct sk_loop {
 	uv_loop_t uv;
-	uv_timer_t tick;		/* armed for the earliest deadline of the heap */
-	struct sk_timer **heap;		/* ordered by deadline, then by the order of arming */
-	size_t n_heap, cap_heap;	/* cap_heap >= n_timers */
+	uv_timer_t tick;	 /* armed for the earliest deadline of the heap */
+	struct sk_timer **heap;	 /* ordered by deadline, then by the order of arming */
+	size_t n_heap, cap_heap; /* cap_heap >= n_timers */
 	size_t n_timers;
 	uint64_t seq;
 	bool virtual_time;
 	uint64_t virtual_now;
 	bool stopped, closing;
-	struct sk_watch *watches;	/* all that live, for sk_loop_free */
+	struct sk_watch *watches; /* all that live, for sk_loop_free */
 	struct sk_timer *timers;
 	struct sk_sig *signals;
-	struct sk_job *jobs;		/* works and resolutions not yet told */
+	struct sk_job *jobs; /* works and resolutions not yet told */
 	struct sk_child *children;
-	bool reaping;			/* SIGCHLD is watched */
+	bool reaping; /* SIGCHLD is watched */
 	struct sk_resolver *resolver;
 };
 
 /* timer.c */
 int sk_timers_init(struct sk_loop *l, struct sk_err *err);
 void sk_timers_fire(struct sk_loop *l);
-void sk_timers_arm(struct sk_loop *l);		/* the tick follows the top of the heap */
+void sk_timers_arm(struct sk_loop *l); /* the tick follows the top of the heap */
 void sk_timers_release(struct sk_loop *l);
 
 /* watch.c */
@@ -52,15 +52,15 @@ struct sk_job {
 	enum sk_job_kind kind;
 	struct sk_loop *loop;
 	struct sk_job *prev, *next;
-	bool cancelled;		/* do not tell */
-	bool telling;		/* its callback is on the stack */
-	sk_work_fn *abandoned;	/* told instead of done, after sk_job_abandon */
+	bool cancelled;	       /* do not tell */
+	bool telling;	       /* its callback is on the stack */
+	sk_work_fn *abandoned; /* told instead of done, after sk_job_abandon */
 	void *ctx;
 };
 
 void sk_job_link(struct sk_loop *l, struct sk_job *j);
 void sk_job_unlink(struct sk_job *j);
-void sk_work_cancel(struct sk_job *j);		/* try to take it back before it runs */
+void sk_work_cancel(struct sk_job *j); /* try to take it back before it runs */
 void sk_resolve_cancel(struct sk_job *j);
 int sk_resolver_init(struct sk_loop *l, struct sk_err *err);
 void sk_resolver_release(struct sk_loop *l);

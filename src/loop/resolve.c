@@ -8,34 +8,34 @@
 #include "loop/inner.h"
 
 /**
- * Name resolution. getaddrinfo can hang for half a minute, so each lookup has a thread of its own, at most RUNNING at a
- * time: one dead name server delays neither other names nor the workers nor the end of the program. A thread that
- * outlives the loop frees what it holds and ends.
+ * Name resolution. getaddrinfo can hang for half a minute, so each lookup has a thread of its own, at most RUNNING
+ * at a time: one dead name server delays neither other names nor the workers nor the end of the program. A thread
+ * that outlives the loop frees what it holds and ends.
  */
 
 #define RUNNING 64
-#define STACK (512U << 10)
+#define STACK	(512U << 10)
 
 struct sk_resolver {
 	pthread_mutex_t lock;
-	unsigned refs;			/* the loop and each running thread */
-	bool gone;			/* the loop is */
+	unsigned refs; /* the loop and each running thread */
+	bool gone;     /* the loop is */
 	uv_async_t *wake;
-	struct lookup *done;		/* oldest first */
+	struct lookup *done; /* oldest first */
 	/* the loop's alone: */
 	struct lookup *waiting;
 	unsigned running;
 };
 
 struct lookup {
-	struct sk_job job;		/* the loop's */
+	struct sk_job job; /* the loop's */
 	struct sk_resolver *resolver;
-	struct lookup *next;		/* in waiting or done */
-	struct sk_timer *now;		/* delivery of an answer that needed no thread */
+	struct lookup *next;  /* in waiting or done */
+	struct sk_timer *now; /* delivery of an answer that needed no thread */
 	sk_resolve_fn *fn;
 	char host[256];
 	char port[8];
-	int gai;			/* result of getaddrinfo */
+	int gai; /* result of getaddrinfo */
 	struct sk_addrs addrs;
 };
 

@@ -13,10 +13,10 @@
 
 struct sk_timer {
 	struct sk_loop *loop;
-	struct sk_timer *prev, *next;	/* all timers of the loop */
+	struct sk_timer *prev, *next; /* all timers of the loop */
 	uint64_t deadline;
-	uint64_t seq;		/* equal deadlines fire in the order of arming */
-	size_t at;		/* place in the heap, or IDLE */
+	uint64_t seq; /* equal deadlines fire in the order of arming */
+	size_t at;    /* place in the heap, or IDLE */
 	sk_timer_fn *fn;
 	void *ctx;
 };

@@ -8,7 +8,7 @@ struct sk_watch {
 	struct sk_loop *loop;
 	struct sk_watch *prev, *next;
 	unsigned events;
-	bool freed;		/* sk_watch_free was called; the memory goes with libuv's close callback */
+	bool freed; /* sk_watch_free was called; the memory goes with libuv's close callback */
 	sk_watch_fn *fn;
 	void *ctx;
 };

@@ -6,9 +6,9 @@
 
 #include "base/err.h"
 
-/** sk_mgmt_listen_inherited - descriptor 3 when LISTEN_PID is this process and LISTEN_FDS is exactly 1; the variables
- * are removed from the environment, children see none. -1 with SK_ENOENT: there is none; SK_EINVAL: it is no
- * listening local stream socket. */
+/** sk_mgmt_listen_inherited - descriptor 3 when LISTEN_PID is this process and LISTEN_FDS is exactly 1; the
+ * variables are removed from the environment, children see none. -1 with SK_ENOENT: there is none; SK_EINVAL: it is
+ * no listening local stream socket. */
 int sk_mgmt_listen_inherited(struct sk_err *err);
 
 /** sk_mgmt_notify - send @state ("READY=1\nSTATUS=…") to NOTIFY_SOCKET; 0 also when nobody asked for it */

@@ -13,10 +13,11 @@
 struct sk_unix {
 	struct sockaddr_un un;
 	socklen_t len;
-	int dir;	/* open while the address is in use, or -1: sk_unix_done */
+	int dir; /* open while the address is in use, or -1: sk_unix_done */
 };
 
-/** sk_unix_abstract - the name as systemd and iscsid spell it: without a NUL behind it; some clients count one in */
+/** sk_unix_abstract - the name as systemd and iscsid spell it: without a NUL behind it; some clients count one in
+ */
 int sk_unix_abstract(const char *name, bool with_nul, struct sk_unix *ret, struct sk_err *err);
 
 /** sk_unix_path - a path of up to 4095 bytes; one that does not fit sun_path is reached through its directory */

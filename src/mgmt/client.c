@@ -16,15 +16,15 @@
 #include "mgmt/message.h"
 #include "mgmt/result.h"
 
-#define CONNECT_MS 5000		/* a daemon too busy to accept */
-#define SEND_MS 60000		/* a daemon that neither reads nor writes */
+#define CONNECT_MS 5000	 /* a daemon too busy to accept */
+#define SEND_MS	   60000 /* a daemon that neither reads nor writes */
 
 struct sk_mgmt_client {
 	int fd;
 	int next_id;
 	struct sk_buf in;
-	struct json_object *kept;	/* array of messages, oldest first, that nobody has asked for yet */
-	struct sk_err over;		/* code set: nothing more can be received, for this reason */
+	struct json_object *kept; /* array of messages, oldest first, that nobody has asked for yet */
+	struct sk_err over;	  /* code set: nothing more can be received, for this reason */
 };
 
 static int64_t now_ms(void)
@@ -84,7 +84,8 @@ static int check_peer(int fd, const char *to, struct sk_err *err)
 	if (sk_unix_peer(fd, &uid, NULL, err) < 0)
 		return -1;
 	if (!sk_unix_trusted(uid))
-		return sk_fail(err, SK_EACCES, "%s is held by uid %lu, neither root nor this user", to, (unsigned long)uid);
+		return sk_fail(err, SK_EACCES, "%s is held by uid %lu, neither root nor this user", to,
+			       (unsigned long)uid);
 	return 0;
 }
 

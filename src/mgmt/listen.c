@@ -61,7 +61,8 @@ static int take_path(int fd, const struct sk_unix *u, const char *path, struct s
 	struct stat st;
 	int sys;
 
-	if (fchmod(fd, 0600) < 0) /* the file is made with the socket's mode: never open to others, not for a moment */
+	if (fchmod(fd, 0600) <
+	    0) /* the file is made with the socket's mode: never open to others, not for a moment */
 		return sk_fail_sys(err, errno, "mode of %s", path);
 	sys = bind_listen(fd, u);
 	if (sys == EADDRINUSE) {

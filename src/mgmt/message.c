@@ -34,7 +34,8 @@ static size_t utf8_len(const uint8_t *s, size_t n)
 	return c >= min && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? len : 0;
 }
 
-/* What a target calls itself may be any bytes; on this wire it is UTF-8, so that no name can break the connection. */
+/* What a target calls itself may be any bytes; on this wire it is UTF-8, so that no name can break the connection.
+ */
 static void make_utf8(uint8_t *s, size_t n)
 {
 	for (size_t i = 0; i < n;) {

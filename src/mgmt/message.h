@@ -11,8 +11,8 @@
  * Answers:  {"v":1,"id":7,"result":{…}}  or  {"v":1,"id":7,"error":{"code":8,"name":"…","text":"…", …}}
  * Progress: {"v":1,"id":7,"event":"…","params":{…}}  any number before the answer
  *
- * Unknown fields are ignored. "code" is the incumbent's result number (spec: cli.md 10), also iscsiadm's exit status.
- * Frames over SK_MSG_MAX are refused. The same form carries iscsid's conversation with iscsi-session.
+ * Unknown fields are ignored. "code" is the incumbent's result number (spec: cli.md 10), also iscsiadm's exit
+ *status. Frames over SK_MSG_MAX are refused. The same form carries iscsid's conversation with iscsi-session.
  */
 
 #include <json-c/json.h>
@@ -22,7 +22,7 @@
 #include "base/err.h"
 #include "base/span.h"
 
-#define SK_MSG_MAX (4U << 20)
+#define SK_MSG_MAX  (4U << 20)
 #define SK_MSG_HEAD 8
 
 /** sk_msg_frame - append one framed object to @out */
@@ -37,7 +37,7 @@ int sk_msg_next(struct sk_buf *in, struct json_object **ret, struct sk_err *err)
 const char *sk_msg_str(struct json_object *o, const char *key);
 int64_t sk_msg_int(struct json_object *o, const char *key, int64_t dflt);
 bool sk_msg_bool(struct json_object *o, const char *key, bool dflt);
-struct json_object *sk_msg_obj(struct json_object *o, const char *key);		/* object or NULL */
-struct json_object *sk_msg_arr(struct json_object *o, const char *key);		/* array or NULL */
+struct json_object *sk_msg_obj(struct json_object *o, const char *key); /* object or NULL */
+struct json_object *sk_msg_arr(struct json_object *o, const char *key); /* array or NULL */
 
 #endif

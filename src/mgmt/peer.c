@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "mgmt/message.h"
 
-#define READ_MAX (64U << 10)	/* bytes read from one client before the others have their turn */
+#define READ_MAX (64U << 10) /* bytes read from one client before the others have their turn */
 
 void sk_peer_unlink(struct sk_mgmt_req *r)
 {
@@ -218,7 +218,8 @@ static bool receive(struct sk_mgmt_peer *c)
 bool sk_peer_transmit(struct sk_mgmt_peer *c)
 {
 	while (c->out_sent < c->out.n) {
-		ssize_t n = send(c->fd, c->out.p + c->out_sent, c->out.n - c->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n =
+			send(c->fd, c->out.p + c->out_sent, c->out.n - c->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;

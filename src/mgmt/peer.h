@@ -38,27 +38,27 @@ struct sk_mgmt_peer {
 	struct sk_watch *watch;
 	struct sk_timer *timer;
 	struct sk_buf in, out;
-	size_t out_sent;	/* bytes of out that have left */
+	size_t out_sent; /* bytes of out that have left */
 	struct sk_mgmt_req *reqs;
 	unsigned n_reqs;
-	uint64_t moved;		/* when bytes last went either way */
-	uint64_t partial;	/* when the first byte of the frame that is not whole came; 0: none */
-	bool closing;		/* reads nothing more, ends when out is sent */
-	bool dead;		/* to be dropped from the loop */
+	uint64_t moved;	  /* when bytes last went either way */
+	uint64_t partial; /* when the first byte of the frame that is not whole came; 0: none */
+	bool closing;	  /* reads nothing more, ends when out is sent */
+	bool dead;	  /* to be dropped from the loop */
 };
 
 struct sk_mgmt_req {
-	struct sk_mgmt_peer *client;	/* NULL once it has gone */
+	struct sk_mgmt_peer *client; /* NULL once it has gone */
 	struct sk_mgmt_req *prev, *next;
 	int64_t id;
 };
 
-struct sk_mgmt_peer *sk_peer_new(struct sk_mgmt_server *s, int fd, uid_t uid, pid_t pid);	/* takes fd on success */
+struct sk_mgmt_peer *sk_peer_new(struct sk_mgmt_server *s, int fd, uid_t uid, pid_t pid); /* takes fd on success */
 void sk_peer_drop(struct sk_mgmt_peer *c);
 void sk_peer_queue(struct sk_mgmt_peer *c, struct json_object *taken, int64_t id);
 void sk_peer_unlink(struct sk_mgmt_req *r);
-bool sk_peer_paused(const struct sk_mgmt_peer *c);	/* no further request is taken from it now */
-bool sk_peer_transmit(struct sk_mgmt_peer *c);		/* false: the connection is over */
+bool sk_peer_paused(const struct sk_mgmt_peer *c); /* no further request is taken from it now */
+bool sk_peer_transmit(struct sk_mgmt_peer *c);	   /* false: the connection is over */
 
 struct json_object *sk_mgmt_new_answer(int64_t id);
 struct json_object *sk_mgmt_new_error(int64_t id, enum sk_result code, const struct sk_err *why);

@@ -21,8 +21,8 @@ static const struct {
 	[SK_RES_INTERNAL] = { "INTERNAL", "internal error" },
 	[SK_RES_LOGOUT] = { "LOGOUT", "encountered iSCSI logout failure" },
 	[SK_RES_PDU_TIMEOUT] = { "PDU_TIMEOUT", "iSCSI PDU timed out" },
-	[SK_RES_TRANS_NOT_FOUND] = { "TRANS_NOT_FOUND",
-		"iSCSI driver not found. Please make sure it is loaded, and retry the operation" },
+	[SK_RES_TRANS_NOT_FOUND] = { "TRANS_NOT_FOUND", "iSCSI driver not found. Please make sure it is loaded, "
+							"and retry the operation" },
 	[SK_RES_ACCESS] = { "ACCESS", "daemon access denied" },
 	[SK_RES_TRANS_CAPS] = { "TRANS_CAPS", "iSCSI driver does not support requested capability." },
 	[SK_RES_SESS_EXISTS] = { "SESS_EXISTS", "session exists" },
@@ -87,7 +87,8 @@ static const struct {
 	[SK_EDOMAIN] = { SK_RES_INTERNAL, SK_RES_INTERNAL, SK_RES_INTERNAL },
 };
 
-/* RFC 7143, 11.13.5: Status-Class 2 is ours to mend, 3 is the target's and may pass; @later is what its lasting gives. */
+/* RFC 7143, 11.13.5: Status-Class 2 is ours to mend, 3 is the target's and may pass; @later is what its lasting
+ * gives. */
 static enum sk_result of_status(uint16_t status, enum sk_result later)
 {
 	if (status == 0x0201 || status == 0x0202)

@@ -14,11 +14,14 @@
 #include "mgmt/peer.h"
 
 #define ACCEPT_MAX 32
-#define RETRY_MS 200 /* pause of accepting when descriptors have run out */
+#define RETRY_MS   200 /* pause of accepting when descriptors have run out */
 
 static const struct sk_mgmt_limits defaults = {
-	.idle_ms = SK_MGMT_IDLE_MS, .frame_ms = SK_MGMT_FRAME_MS, .per_uid = SK_MGMT_PER_UID,
-	.out_max = SK_MGMT_OUT_MAX, .pending = SK_MGMT_PENDING,
+	.idle_ms = SK_MGMT_IDLE_MS,
+	.frame_ms = SK_MGMT_FRAME_MS,
+	.per_uid = SK_MGMT_PER_UID,
+	.out_max = SK_MGMT_OUT_MAX,
+	.pending = SK_MGMT_PENDING,
 };
 
 /* A word to somebody who does not become a client. Its socket is new and empty: the word fits or is lost. */
@@ -93,7 +96,8 @@ static void on_connect(void *ctx, unsigned events)
 	}
 }
 
-struct sk_mgmt_server *sk_mgmt_server_new(struct sk_loop *l, sk_mgmt_handler *handler, void *ctx, struct sk_err *err)
+struct sk_mgmt_server *sk_mgmt_server_new(struct sk_loop *l, sk_mgmt_handler *handler, void *ctx,
+					  struct sk_err *err)
 {
 	struct sk_mgmt_server *s = calloc(1, sizeof(*s));
 

@@ -3,8 +3,8 @@
 #define SK_PROTO_DIGEST_H
 
 /**
- * CRC32C, iSCSI's header and data digest (RFC 7143, 13.1; polynomial 0x11EDC6F41, reflected, initial value all ones,
- * complemented, sent least significant byte first).
+ * CRC32C, iSCSI's header and data digest (RFC 7143, 13.1; polynomial 0x11EDC6F41, reflected, initial value all
+ * ones, complemented, sent least significant byte first).
  *
  *	uint32_t crc = SK_CRC32C_INIT;
  *	crc = sk_crc32c(crc, p, n);  …			any number of pieces
@@ -26,7 +26,7 @@ typedef uint32_t sk_crc32c_fn(uint32_t running, const void *p, size_t n);
 /** For data of any size: several lanes at once, best from a few hundred bytes on */
 sk_crc32c_fn sk_crc32c;
 
-/** For headers: the CPU's instruction where there is one. Choose once with sk_crc32c_small_best and keep the pointer */
+/** For headers: the CPU's instruction where there is one. Ask sk_crc32c_small_best once and keep the answer */
 sk_crc32c_fn sk_crc32c_portable;
 sk_crc32c_fn *sk_crc32c_small_best(void);
 

@@ -235,6 +235,13 @@ static void task_unsol_forget(struct sk_engine *e, struct sk_task *t)
 	t->x.unsol_left = 0;
 }
 
+static void task_done(struct sk_engine *e, struct sk_task *t)
+{
+	t->x.state = TASK_DONE;
+	e->inflight--;
+	task_list_add(&e->done, t, LINK_MAIN);
+}
+
 void task_over(struct sk_engine *e, struct sk_task *t, enum sk_task_end end)
 {
 	if (e->unsent == t)
@@ -242,14 +249,11 @@ void task_over(struct sk_engine *e, struct sk_task *t, enum sk_task_end end)
 	task_list_del(&e->live, t, LINK_MAIN);
 	task_r2t_forget(e, t);
 	task_unsol_forget(e, t);
-	e->inflight--;
 	t->end = end;
-	if (t->x.pins) {
+	if (t->x.pins)
 		t->x.state = TASK_ENDING;
-		return;
-	}
-	t->x.state = TASK_DONE;
-	task_list_add(&e->done, t, LINK_MAIN);
+	else
+		task_done(e, t);
 }
 
 void task_bury(struct sk_engine *e, struct sk_task *t)
@@ -263,10 +267,8 @@ void task_unpin(struct sk_engine *e, uint32_t pin)
 {
 	struct sk_task *t = &e->tasks[pin - 1];
 
-	if (--t->x.pins || t->x.state != TASK_ENDING)
-		return;
-	t->x.state = TASK_DONE;
-	task_list_add(&e->done, t, LINK_MAIN);
+	if (--t->x.pins == 0 && t->x.state == TASK_ENDING)
+		task_done(e, t);
 }
 
 struct sk_task *sk_engine_next_done(struct sk_engine *e)
@@ -296,6 +298,11 @@ bool sk_engine_next_event(struct sk_engine *e, struct sk_engine_event *ret)
 		return false;
 	*ret = e->events[e->ev_first++ % N_EVENTS];
 	return true;
+}
+
+bool sk_engine_pending(const struct sk_engine *e)
+{
+	return e->done.head || e->ev_first != e->ev_end;
 }
 
 void sk_engine_halt(struct sk_engine *e)

@@ -16,9 +16,9 @@
  *		  put = writev(fd, iov, n)
  *		  sk_engine_tx_done(e, put)
  *
- * Nothing is allocated after sk_engine_new: tasks, headers and the staging buffer are pools. Nothing is called back.
- * Tasks are owned by the engine between sk_engine_task and sk_engine_task_put; their data buffers are lent by the
- * submitter until the task is done.
+ * Nothing is allocated after sk_engine_new: tasks, headers and the staging buffer are pools. Nothing is called
+ * back. Tasks are owned by the engine between sk_engine_task and sk_engine_task_put; their data buffers are lent by
+ * the submitter until the task is done.
  *
  * Every length, offset, tag and number a target sends is checked; a violation fails the *connection* with SK_EPROTO
  * (or the digest error's code) and leaves every task to sk_engine_drop or sk_engine_resume.
@@ -68,7 +68,7 @@ struct sk_task {
 	uint8_t sense[SK_SENSE_MAX];
 	bool underflow, overflow;
 	uint32_t residual;
-	uint32_t transferred;		/* bytes that really moved: read: in the buffer, write: asked for by the target */
+	uint32_t transferred; /* bytes that really moved: read: in the buffer, write: asked for by the target */
 
 	/* the engine's own */
 	struct sk_task_priv {
@@ -134,7 +134,8 @@ struct sk_engine_stats {
 
 struct sk_engine;
 
-struct sk_engine *sk_engine_new(const struct sk_engine_cfg *cfg, const struct sk_params *params, struct sk_err *err);
+struct sk_engine *sk_engine_new(const struct sk_engine_cfg *cfg, const struct sk_params *params,
+				struct sk_err *err);
 void sk_engine_free(struct sk_engine *e);
 
 /** sk_engine_task - a free task with the submitter's fields zeroed; NULL when all max_tasks are in use */
@@ -153,6 +154,9 @@ bool sk_engine_tx_idle(const struct sk_engine *e);
 
 struct sk_task *sk_engine_next_done(struct sk_engine *e);
 bool sk_engine_next_event(struct sk_engine *e, struct sk_engine_event *ret);
+/** sk_engine_pending - next_done or next_event has something. Not only receiving makes it so: a task that was answered
+ * while its data was still being sent is done after the sk_engine_tx_done that sends the last of it. */
+bool sk_engine_pending(const struct sk_engine *e);
 
 /** sk_engine_ping - queue a NOP-Out that wants an answer; SK_EAGAIN while one is outstanding already */
 int sk_engine_ping(struct sk_engine *e, uint64_t cookie, struct sk_err *err);
@@ -166,8 +170,8 @@ int sk_engine_logout(struct sk_engine *e, struct sk_err *err);
  * *lost is set when escalation ended at "drop the connection" (session recovery). */
 uint64_t sk_engine_timers(struct sk_engine *e, uint64_t now_ms, bool *lost);
 
-/* (While halted no deadline runs; after a resume each unfinished task has its whole time again, counted from the first
- * sk_engine_timers. Tasks whose deadline had passed before end with SK_END_TIMEOUT at the resume.) */
+/* (While halted no deadline runs; after a resume each unfinished task has its whole time again, counted from the
+ * first sk_engine_timers. Tasks whose deadline had passed before end with SK_END_TIMEOUT at the resume.) */
 
 /** sk_engine_resume - a new connection after a relogin: new parameters, every unfinished task is sent again from
  * its beginning with a new CmdSN, in the order of submission (RFC 7143, 7.5 at ErrorRecoveryLevel 0). */

@@ -4,9 +4,9 @@
 #include "base/num.h"
 
 /*
- * What a target may send, one row per opcode. `head` runs when the header is there: it checks and says where the data
- * segment goes. `tail` runs when the PDU is whole and its digests are right, after the numbers were taken: it acts.
- * Everything not in the table is a violation.
+ * What a target may send, one row per opcode. `head` runs when the header is there: it checks and says where the
+ * data segment goes. `tail` runs when the PDU is whole and its digests are right, after the numbers were taken: it
+ * acts. Everything not in the table is a violation.
  */
 
 enum stat_sn { SN_NEVER, SN_ALWAYS, SN_DATA_IN, SN_NOP_IN };	/* does it consume a StatSN (RFC 7143, 11.x)? */
@@ -41,10 +41,12 @@ static int data_in_head(struct sk_engine *e, struct sk_err *err)
 	if (d.data_sn != t->x.exp_data_sn)
 		return sk_fail(err, SK_EPROTO, "Data-In: DataSN %u where %u is due", d.data_sn, t->x.exp_data_sn);
 	if (!sk_fits(d.offset, d.data_len, t->len))
-		return sk_fail(err, SK_EPROTO, "Data-In: Buffer Offset %u and %u bytes are outside the %u asked for",
-			       d.offset, d.data_len, t->len);
+		return sk_fail(err, SK_EPROTO,
+			       "Data-In: Buffer Offset %u and %u bytes are outside the %u asked for", d.offset,
+			       d.data_len, t->len);
 	if (d.data_len && d.offset != t->x.data_off && e->par.data_pdu_in_order && e->par.data_sequence_in_order)
-		return sk_fail(err, SK_EPROTO, "Data-In: Buffer Offset %u where %u is due", d.offset, t->x.data_off);
+		return sk_fail(err, SK_EPROTO, "Data-In: Buffer Offset %u where %u is due", d.offset,
+			       t->x.data_off);
 	e->rx.task = t;
 	e->rx.off = d.offset;
 	e->rx.large = d.data_len >= STAGE_LARGE;
@@ -59,8 +61,8 @@ static int residual_take(struct sk_task *t, uint8_t flags, uint32_t residual, co
 	uint32_t missing = t->len - t->transferred;
 
 	if (under && residual > t->len)
-		return sk_fail(err, SK_EPROTO, "%s: Residual Count %u is above the %u bytes asked for", what, residual,
-			       t->len);
+		return sk_fail(err, SK_EPROTO, "%s: Residual Count %u is above the %u bytes asked for", what,
+			       residual, t->len);
 	if (!over && !under)
 		residual = 0;
 	if (!over && t->dir == SK_DIR_READ && t->scsi_status == 0 && residual < missing) {

@@ -129,7 +129,7 @@ struct sk_engine {
 	uint32_t gen;
 
 	struct sk_task *tasks;
-	uint32_t *graves;	/* by index: tag of the task aborted there last, whose late PDUs are not a violation */
+	uint32_t *graves; /* by index: tag of the task aborted there last, whose late PDUs are not a violation */
 	struct task_list free, live, done, unsol, r2t;	/* live: in the order of submission */
 	struct sk_task *unsent;	/* first of live that was not sent; all after it were not either */
 	uint32_t inflight;
@@ -205,7 +205,7 @@ static inline bool tag_is_buried(const struct sk_engine *e, uint32_t itt)
 }
 
 /* engine_in.c */
-int in_head(struct sk_engine *e, struct sk_err *err);	/* the header in rx.bhs is whole: check it, choose the sink */
+int in_head(struct sk_engine *e, struct sk_err *err); /* the header in rx.bhs is whole: check it, choose the sink */
 int in_tail(struct sk_engine *e, struct sk_err *err);	/* the PDU is whole and its digests are right */
 
 /* engine_rx.c, engine_tx.c, engine_tmf.c */

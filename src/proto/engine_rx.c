@@ -4,8 +4,8 @@
 #include "base/num.h"
 
 /*
- * The stage takes what one large receive brings: many PDUs, parsed where they lie, payload copied to its task while it
- * is in the cache. A payload that is not complete by then is received straight into its place next time. While
+ * The stage takes what one large receive brings: many PDUs, parsed where they lie, payload copied to its task while
+ * it is in the cache. A payload that is not complete by then is received straight into its place next time. While
  * payloads are large, little more than the next header is asked for behind them, so that almost nothing is copied.
  *
  * The parser is greedy: after sk_engine_rx only an incomplete header or trailer is left in the stage, at its front.
@@ -173,7 +173,8 @@ static int step_trailer(struct sk_engine *e, struct sk_err *err)
 		return 0;
 	if (digest && !sk_digest_ok(p + pad, sk_crc32c(rx->crc, p, pad))) {
 		e->stats.digest_errors++;
-		return sk_fail(err, SK_EPROTO, "data digest of a PDU with opcode 0x%02x is wrong", sk_bhs_op(rx->bhs));
+		return sk_fail(err, SK_EPROTO, "data digest of a PDU with opcode 0x%02x is wrong",
+			       sk_bhs_op(rx->bhs));
 	}
 	rx->head += need;
 	rx->st = RX_HEADER;

@@ -3,7 +3,7 @@
 
 #include "base/num.h"
 
-/* What the initiator asks besides commands, and the escalation: abort, LU reset, target reset, drop the connection. */
+/* What the initiator asks besides commands, and the escalation: abort, LU reset, target reset, drop. */
 
 int sk_engine_ping(struct sk_engine *e, uint64_t cookie, struct sk_err *err)
 {
@@ -161,13 +161,13 @@ int tmf_answered(struct sk_engine *e, const struct sk_tmf_rsp *rsp, struct sk_er
 	bool gone;
 
 	if (i >= N_TMF || e->tmf[i].st != ASK_SENT || e->tmf[i].itt != rsp->itt)
-		return sk_fail(err, SK_EPROTO, "Task Management Response: Initiator Task Tag 0x%08x is not of a request",
-			       rsp->itt);
+		return sk_fail(err, SK_EPROTO,
+			       "Task Management Response: Initiator Task Tag 0x%08x is not of a request", rsp->itt);
 	s = e->tmf[i];
 	tmf_free(e, &e->tmf[i]);
 	gone = rsp->response == SK_TMF_COMPLETE || rsp->response == SK_TMF_SUCCEEDED ||
 	       (s.fn == SK_TMF_ABORT_TASK && rsp->response == SK_TMF_NO_TASK);
-	if (gone && (!s.late || s.fn == SK_TMF_ABORT_TASK)) /* what came after a late one's sending is not its prey */
+	if (gone && (!s.late || s.fn == SK_TMF_ABORT_TASK)) /* a late reset must not hit what was sent after it */
 		tmf_finish(e, &s);
 	if (!s.internal) {
 		tmf_tell(e, s.cookie, s.lun, rsp->response);

@@ -6,9 +6,9 @@
 #include "base/num.h"
 
 /*
- * The out queue is a ring of pieces of memory in the order of the wire: headers, padding and digests live in a ring of
- * bytes (neighbours there are one piece: a batch of reads is a single one), payload stays with its task, which is
- * pinned meanwhile. A PDU is only begun when all of it fits.
+ * The out queue is a ring of pieces of memory in the order of the wire: headers, padding and digests live in a ring
+ * of bytes (neighbours there are one piece: a batch of reads is a single one), payload stays with its task, which
+ * is pinned meanwhile. A PDU is only begun when all of it fits.
  */
 
 int tx_init(struct sk_engine *e)

@@ -58,8 +58,8 @@ int sk_sense_get(struct sk_span data, uint32_t data_len, struct sk_span *ret, st
 	}
 	len = (uint32_t)sk_get_be(&in, 2);
 	if (in.short_ || !sk_fits(2, len, data_len))
-		return sk_fail(err, SK_EPROTO, "SenseLength %u is more than the data segment of %u bytes holds", len,
-			       data_len);
+		return sk_fail(err, SK_EPROTO, "SenseLength %u is more than the data segment of %u bytes holds",
+			       len, data_len);
 	*ret = sk_get(&in, SK_MIN((size_t)len, in.left.n));
 	return 0;
 }

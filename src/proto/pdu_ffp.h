@@ -6,9 +6,9 @@
  * The PDUs of the full-feature phase (RFC 7143, 11.2-11.9, 11.14-11.19), one struct each. This half is what an
  * initiator needs: encoders of what it sends, decoders of what it receives; the target's half is pdu_ffp_peer.h.
  *
- * sk_…_put fills all 48 bytes. sk_…_get reads a complete header (the framing guarantees 48 bytes) and refuses what no
- * target may send, naming PDU and field; *ret is written only on success. All inline: the engine's hot path is made of
- * them. Numbers every target PDU carries at the same place are read with sk_bhs_*.
+ * sk_…_put fills all 48 bytes. sk_…_get reads a complete header (the framing guarantees 48 bytes) and refuses what
+ * no target may send, naming PDU and field; *ret is written only on success. All inline: the engine's hot path is
+ * made of them. Numbers every target PDU carries at the same place are read with sk_bhs_*.
  */
 
 #include <stdbool.h>
@@ -112,7 +112,7 @@ enum { SK_AHS_EXT_CDB = 1, SK_AHS_BIDI_READ_LEN = 2 };
 
 struct sk_ahs {
 	uint8_t type;
-	struct sk_span spec;	/* the AHS-specific part from its 4th byte on: past the reserved byte of types 1 and 2 */
+	struct sk_span spec;	/* the AHS-specific part without its first byte, which is reserved in types 1 and 2 */
 };
 
 void sk_ahs_put_ext_cdb(struct sk_wr *out, struct sk_span cdb_from_16);
@@ -158,8 +158,8 @@ static inline int sk_scsi_rsp_get(const uint8_t *bhs, struct sk_scsi_rsp *ret, s
 	return 0;
 }
 
-/** sk_sense_get - the sense data of a SCSI Response's or Async Message's data segment (11.4.7.2): SenseLength and that
- * many bytes. @data may be just the front of a segment of @data_len bytes; *ret is cut to what is there. */
+/** sk_sense_get - the sense data of a SCSI Response's or Async Message's data segment (11.4.7.2): SenseLength and
+ * that many bytes. @data may be just the front of a segment of @data_len bytes; *ret is cut to what is there. */
 int sk_sense_get(struct sk_span data, uint32_t data_len, struct sk_span *ret, struct sk_err *err);
 
 /* --- Task Management (11.5, 11.6) --- */
@@ -344,7 +344,8 @@ struct sk_logout_rsp {
 static inline int sk_logout_rsp_get(const uint8_t *bhs, struct sk_logout_rsp *ret, struct sk_err *err)
 {
 	if (sk_bhs_data_len(bhs))
-		return SK_REFUSE(err, SK_EPROTO, "Logout Response: DataSegmentLength %u, not 0", sk_bhs_data_len(bhs));
+		return SK_REFUSE(err, SK_EPROTO, "Logout Response: DataSegmentLength %u, not 0",
+				 sk_bhs_data_len(bhs));
 	*ret = (struct sk_logout_rsp){
 		.response = bhs[2],
 		.itt = sk_bhs_itt(bhs),
@@ -430,8 +431,11 @@ struct sk_reject {
 static inline int sk_reject_get(const uint8_t *bhs, struct sk_reject *ret, struct sk_err *err)
 {
 	if (sk_bhs_data_len(bhs) < SK_BHS_LEN)
-		return SK_REFUSE(err, SK_EPROTO, "Reject: %u bytes where a header of 48 is due", sk_bhs_data_len(bhs));
-	*ret = (struct sk_reject){ .reason = bhs[2], .data_sn = sk_be32(bhs + 36), .data_len = sk_bhs_data_len(bhs) };
+		return SK_REFUSE(err, SK_EPROTO, "Reject: %u bytes where a header of 48 is due",
+				 sk_bhs_data_len(bhs));
+	*ret = (struct sk_reject){ .reason = bhs[2],
+				   .data_sn = sk_be32(bhs + 36),
+				   .data_len = sk_bhs_data_len(bhs) };
 	return 0;
 }
 

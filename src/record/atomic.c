@@ -2,7 +2,7 @@
 /*
  * Every change of the tree. A crash at any point leaves the old state or the new one. Temporary files lie in
  * dbroot/.siskin, on the same file system, where no reader of the tree looks; the caller holds the lock, so one
- * fixed name is enough and a leftover is simply written over.
+ * fixed name is enough and a leftover is simply written over. Inside a bulk (bulk.c) changes are staged instead.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,34 +59,55 @@ static int write_all(int fd, struct sk_span text)
 	return 0;
 }
 
-static int write_temp(struct sk_store *s, struct sk_span text)
+int sk_temp_write(struct sk_store *s, const char *temp, struct sk_span text, bool sync)
 {
-	SK_FD int fd = openat(s->aux, TEMP, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+	SK_FD int fd = openat(s->aux, temp, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	if (fd < 0 || fchmod(fd, 0600) < 0 || write_all(fd, text) < 0 || fsync(fd) < 0)
+	if (fd < 0 || fchmod(fd, 0600) < 0 || write_all(fd, text) < 0 || (sync && fsync(fd) < 0))
 		return -1;
 	return 0;
 }
 
-int sk_atomic_write(struct sk_store *s, const char *path, struct sk_span text, struct sk_err *err)
+/* A bulk commit syncs the whole file system once instead. */
+static int sync_dir(struct sk_store *s, int dir, const char *path, struct sk_err *err)
+{
+	if (!s->unsynced && fsync(dir) < 0)
+		return sk_db_fail(err, errno, "sync the directory of %s/%s", s->root_path, path);
+	return 0;
+}
+
+int sk_temp_place(struct sk_store *s, const char *temp, const char *path, struct sk_err *err)
 {
 	const char *base;
-	SK_FD int dir = -1;
+	SK_FD int dir = open_parent(s, path, &base, err);
 	int sys;
 
+	if (dir < 0) {
+		(void)unlinkat(s->aux, temp, 0);
+		return -1;
+	}
+	if (renameat(s->aux, temp, dir, base) < 0) {
+		sys = errno;
+		(void)unlinkat(s->aux, temp, 0);
+		return sk_db_fail(err, sys, "write %s/%s", s->root_path, path);
+	}
+	return sync_dir(s, dir, path, err);
+}
+
+int sk_atomic_write(struct sk_store *s, const char *path, struct sk_span text, struct sk_err *err)
+{
+	int sys;
+
+	if (s->bulk)
+		return sk_bulk_write(s, path, text, err);
 	if (sk_store_aux(s, err) < 0)
 		return -1;
-	dir = open_parent(s, path, &base, err);
-	if (dir < 0)
-		return -1;
-	if (write_temp(s, text) < 0 || renameat(s->aux, TEMP, dir, base) < 0) {
+	if (sk_temp_write(s, TEMP, text, true) < 0) {
 		sys = errno;
 		(void)unlinkat(s->aux, TEMP, 0);
 		return sk_db_fail(err, sys, "write %s/%s", s->root_path, path);
 	}
-	if (fsync(dir) < 0)
-		return sk_db_fail(err, errno, "sync the directory of %s/%s", s->root_path, path);
-	return 0;
+	return sk_temp_place(s, TEMP, path, err);
 }
 
 int sk_atomic_link(struct sk_store *s, const char *path, const char *target, struct sk_err *err)
@@ -97,6 +118,8 @@ int sk_atomic_link(struct sk_store *s, const char *path, const char *target, str
 	ssize_t n;
 	int sys;
 
+	if (s->bulk)
+		return sk_bulk_link(s, path, target, err);
 	if (sk_store_aux(s, err) < 0)
 		return -1;
 	dir = open_parent(s, path, &base, err);
@@ -111,17 +134,18 @@ int sk_atomic_link(struct sk_store *s, const char *path, const char *target, str
 		(void)unlinkat(s->aux, TEMP, 0);
 		return sk_db_fail(err, sys, "link %s/%s", s->root_path, path);
 	}
-	if (fsync(dir) < 0)
-		return sk_db_fail(err, errno, "sync the directory of %s/%s", s->root_path, path);
-	return 0;
+	return sync_dir(s, dir, path, err);
 }
 
 int sk_atomic_unlink(struct sk_store *s, const char *path, bool *removed, struct sk_err *err)
 {
 	struct sk_err why = { 0 };
 	const char *base;
-	SK_FD int dir = open_parent(s, path, &base, &why);
+	SK_FD int dir = -1;
 
+	if (s->bulk)
+		return sk_bulk_unlink(s, path, removed, err);
+	dir = open_parent(s, path, &base, &why);
 	if (removed)
 		*removed = false;
 	if (dir < 0 && (why.sys == ENOENT || why.sys == ENOTDIR))
@@ -138,9 +162,7 @@ int sk_atomic_unlink(struct sk_store *s, const char *path, bool *removed, struct
 	}
 	if (removed)
 		*removed = true;
-	if (fsync(dir) < 0)
-		return sk_db_fail(err, errno, "sync the directory of %s/%s", s->root_path, path);
-	return 0;
+	return sync_dir(s, dir, path, err);
 }
 
 static int make_dir(struct sk_store *s, const char *path, struct sk_err *err)
@@ -155,9 +177,7 @@ static int make_dir(struct sk_store *s, const char *path, struct sk_err *err)
 			return 0;
 		return sk_db_fail(err, errno, "create %s/%s", s->root_path, path);
 	}
-	if (fsync(dir) < 0)
-		return sk_db_fail(err, errno, "sync the directory of %s/%s", s->root_path, path);
-	return 0;
+	return sync_dir(s, dir, path, err);
 }
 
 int sk_atomic_dirs(struct sk_store *s, const char *path, struct sk_err *err)
@@ -166,6 +186,8 @@ int sk_atomic_dirs(struct sk_store *s, const char *path, struct sk_err *err)
 
 	if (sk_store_is_dir(s, path))
 		return 0;
+	if (s->bulk)
+		return sk_bulk_dirs(s, path, err);
 	for (const char *p = path; *p; p++) {
 		p += strcspn(p, "/");
 		snprintf(part.s, sizeof(part.s), "%.*s", (int)(p - path), path);
@@ -215,10 +237,15 @@ int sk_atomic_to_dir(struct sk_store *s, const char *path, const char *name, str
 void sk_store_rmdir(struct sk_store *s, const char *path)
 {
 	const char *base;
-	SK_FD int dir = open_parent(s, path, &base, NULL);
+	SK_FD int dir = -1;
 
+	if (s->bulk) {
+		sk_bulk_rmdir(s, path);
+		return;
+	}
+	dir = open_parent(s, path, &base, NULL);
 	if (dir >= 0 && unlinkat(dir, base, AT_REMOVEDIR) == 0)
-		(void)fsync(dir);
+		(void)sync_dir(s, dir, path, NULL);
 }
 
 bool sk_store_exists(struct sk_store *s, const char *path)

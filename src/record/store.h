@@ -33,6 +33,15 @@ void sk_store_free(struct sk_store *s);
 int sk_store_lock(struct sk_store *s, unsigned timeout_ms, struct sk_err *err);
 void sk_store_unlock(struct sk_store *s);
 
+/** sk_store_bulk_begin - from here on changes are only staged, until commit makes them all durable with two syncs of the
+ * file system instead of several for each. For many records at once; the lock must be held all the time. Reads see the
+ * old state until the commit. */
+int sk_store_bulk_begin(struct sk_store *s, struct sk_err *err);
+/** sk_store_bulk_commit - make the changes, in order. -1: the disk is full or broken (nothing, or not everything, was
+ * changed; each record is whole) */
+int sk_store_bulk_commit(struct sk_store *s, struct sk_err *err);
+void sk_store_bulk_abandon(struct sk_store *s);	/* forget what was staged; fine without a begin */
+
 /** Something was skipped (unreadable, empty, disagrees with its path): told once each, never stops a listing. */
 typedef void sk_store_skip(void *ctx, const char *path, const char *why);
 

@@ -27,6 +27,8 @@ struct sk_store {
 	int lock_fd;		/* .siskin/lock, locked while depth > 0 */
 	int link_fd;		/* our file behind the incumbent's lock.write, or -1 */
 	char link_path[300];
+	struct sk_bulk *bulk;	/* NULL unless changes are being staged */
+	bool unsynced;		/* a commit is under way: it syncs for all */
 	struct sk_names told;	/* oddities of files already in the log: each once, however many records have it */
 };
 
@@ -68,8 +70,21 @@ int sk_atomic_dirs(struct sk_store *s, const char *path, struct sk_err *err);
 int sk_atomic_to_dir(struct sk_store *s, const char *path, const char *name, struct sk_err *err);
 /** sk_store_rmdir - remove a directory if it is empty; anything else is no error */
 void sk_store_rmdir(struct sk_store *s, const char *path);
+/** sk_temp_write - contents into .siskin/@temp; -1 and errno */
+int sk_temp_write(struct sk_store *s, const char *temp, struct sk_span text, bool sync);
+/** sk_temp_place - .siskin/@temp becomes @path; gone if it cannot */
+int sk_temp_place(struct sk_store *s, const char *temp, const char *path, struct sk_err *err);
 /** sk_store_aux - the directory .siskin, made when missing */
 int sk_store_aux(struct sk_store *s, struct sk_err *err);
+
+/* --- bulk.c: the same changes, staged; called by atomic.c while s->bulk is set --- */
+
+struct sk_bulk;
+int sk_bulk_write(struct sk_store *s, const char *path, struct sk_span text, struct sk_err *err);
+int sk_bulk_link(struct sk_store *s, const char *path, const char *target, struct sk_err *err);
+int sk_bulk_unlink(struct sk_store *s, const char *path, bool *removed, struct sk_err *err);
+int sk_bulk_dirs(struct sk_store *s, const char *path, struct sk_err *err);
+void sk_bulk_rmdir(struct sk_store *s, const char *path);
 
 /* --- names.c: keys, paths and link names --- */
 

@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "session/inner.h"
 
-/** What the machine asks for is done here. Each may post an event; those wait until the acts of this step are through. */
+/** What the machine asks for is done here. Each may post an event; those wait until the acts of this step are
+ * through. */
 
 static const struct sk_transport_ops *ops(const struct sk_session *s)
 {
@@ -29,7 +30,7 @@ static void do_halt(struct sk_session *s)
 	ops(s)->halt(s->x);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ resolving */
+/* --- resolving ----------------------------------------------------------------------------------------------- */
 
 static void resolved(struct sk_session *s, const struct sk_addrs *addrs)
 {
@@ -39,7 +40,8 @@ static void resolved(struct sk_session *s, const struct sk_addrs *addrs)
 	for (unsigned i = 0; s->m.redirected && i < addrs->n; i++) {
 		if (sk_policy_redirect_ok(&s->from, &addrs->a[i], &err) == 0)
 			continue;
-		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_REFUSED, .cause = SK_CAUSE_REDIRECTS, .why = &err });
+		sk_session_post(
+			s, (struct sk_sm_event){ .kind = SK_SM_REFUSED, .cause = SK_CAUSE_REDIRECTS, .why = &err });
 		return;
 	}
 	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVED, .n_addrs = addrs->n });
@@ -52,7 +54,7 @@ static void on_resolved(void *ctx, const struct sk_addrs *addrs, const struct sk
 	s->resolving = NULL;
 	if (!err && addrs->n)
 		resolved(s, addrs);
-	else if (s->good.n && !s->m.redirected)		/* DNS is away: the addresses that worked last (P27) */
+	else if (s->good.n && !s->m.redirected) /* DNS is away: the addresses that worked last */
 		resolved(s, &s->good);
 	else
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVE_FAILED, .why = err });
@@ -65,7 +67,7 @@ static void do_resolve(struct sk_session *s)
 	struct sk_err err = { 0 };
 
 	if (!s->m.redirected && s->good.n && s->m.attempts % 3 != 0) {
-		resolved(s, &s->good);	/* a name that moved is found at every third attempt */
+		resolved(s, &s->good); /* a name that moved is found at every third attempt */
 		return;
 	}
 	s->resolving = sk_loop_resolve(s->all->cfg.loop, host, port, on_resolved, s, &err);
@@ -73,7 +75,7 @@ static void do_resolve(struct sk_session *s)
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVE_FAILED, .why = &err });
 }
 
-/* ----------------------------------------------------------------------------------------------------- connect, hand over */
+/* --- connect, hand over -------------------------------------------------------------------------------------- */
 
 static void set_current(struct sk_session *s)
 {
@@ -124,7 +126,7 @@ static void do_end(struct sk_session *s)
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_END_REFUSED, .why = &err });
 }
 
-/* -------------------------------------------------------------------------------------------------------------- telling */
+/* --- telling ------------------------------------------------------------------------------------------------- */
 
 void sk_session_answer(struct sk_session *s, enum sk_result code, bool only_login)
 {
@@ -132,7 +134,10 @@ void sk_session_answer(struct sk_session *s, enum sk_result code, bool only_logi
 
 	while (*at) {
 		struct waiter *w = *at;
-		struct sk_outcome o = { .code = code, .why = code ? &s->m.err : NULL, .s = s, .existing = w->existing,
+		struct sk_outcome o = { .code = code,
+					.why = code ? &s->m.err : NULL,
+					.s = s,
+					.existing = w->existing,
 					.scan = !only_login && s->m.scan_err.code ? &s->m.scan_err : NULL };
 
 		if (only_login && !w->login_only) {
@@ -212,12 +217,18 @@ void sk_session_do(struct sk_session *s, unsigned acts)
 		unsigned act;
 		void (*fn)(struct sk_session *s);
 	} rows[] = {
-		{ SK_ACT_HALT, do_halt },		    { SK_ACT_LOST, do_lost },
-		{ SK_ACT_ATTEMPT_FAILED, do_attempt_failed }, { SK_ACT_RESOLVE, do_resolve },
-		{ SK_ACT_CONNECT, do_connect },		    { SK_ACT_LOGIN, sk_talk_begin },
-		{ SK_ACT_HANDOFF, do_handoff },		    { SK_ACT_UP, do_up },
-		{ SK_ACT_ANSWER, do_answer },		    { SK_ACT_END, do_end },
-		{ SK_ACT_LOGOUT_ANSWER, do_logout_answer },  { SK_ACT_GONE, do_gone },
+		{ SK_ACT_HALT, do_halt },
+		{ SK_ACT_LOST, do_lost },
+		{ SK_ACT_ATTEMPT_FAILED, do_attempt_failed },
+		{ SK_ACT_RESOLVE, do_resolve },
+		{ SK_ACT_CONNECT, do_connect },
+		{ SK_ACT_LOGIN, sk_talk_begin },
+		{ SK_ACT_HANDOFF, do_handoff },
+		{ SK_ACT_UP, do_up },
+		{ SK_ACT_ANSWER, do_answer },
+		{ SK_ACT_END, do_end },
+		{ SK_ACT_LOGOUT_ANSWER, do_logout_answer },
+		{ SK_ACT_GONE, do_gone },
 	};
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++)

@@ -48,7 +48,7 @@ void sk_isid_for(const struct sk_isid_of *of, bool (*taken)(void *ctx, const str
 	q = (uint32_t)(h ^ h >> 24 ^ h >> 48) & 0xffffff;
 	for (unsigned i = 0; i <= 0xffffff; i++, q = (q + 1) & 0xffffff) {
 		put(ret, q);
-		if (q && !(taken && taken(ctx, ret)))	/* qualifier 0 belongs to discovery sessions */
+		if (q && !(taken && taken(ctx, ret))) /* qualifier 0 belongs to discovery sessions */
 			return;
 	}
 }

@@ -3,8 +3,8 @@
 #define SK_SESSION_ISID_H
 
 /**
- * The ISID of a session (RFC 7143, 11.12.5 and 4.4.3.1), by rule instead of by order of logins: the same record on the same
- * machine always gives the same one, so persistent reservations find their nexus again after a reboot, and
+ * The ISID of a session (RFC 7143, 11.12.5 and 4.4.3.1), by rule instead of by order of logins: the same record on
+ * the same machine always gives the same one, so persistent reservations find their nexus again after a reboot, and
  * two machines cloned from one image do not reinstate each other's sessions. Pure.
  */
 
@@ -14,14 +14,14 @@
 #include "proto/params.h"
 
 struct sk_isid_of {
-	const char *machine;	/* something of this machine alone: the machine-id */
+	const char *machine; /* something of this machine alone: the machine-id */
 	const char *initiator, *target, *host, *iface;
 	uint16_t port;
-	unsigned slot;		/* which of several sessions of one record */
+	unsigned slot; /* which of several sessions of one record */
 };
 
-/** sk_isid_for - OUI form 00 02 3d with a 24-bit qualifier from all fields. @taken says whether a live session of the same
- * initiator and target has it already: then the next free one is used. */
+/** sk_isid_for - OUI form 00 02 3d with a 24-bit qualifier from all fields. @taken says whether a live session of
+ * the same initiator and target has it already: then the next free one is used. */
 void sk_isid_for(const struct sk_isid_of *of, bool (*taken)(void *ctx, const struct sk_isid *isid), void *ctx,
 		 struct sk_isid *ret);
 

@@ -7,9 +7,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-#define IN(s) (1U << SK_ST_##s)
-#define STAY SK_ST_COUNT	/* an action's answer: the state does not change */
-#define END_GRACE_MS 10000	/* over logout_timeout: what the data path may need to take its disks away */
+#define IN(s)	     (1U << SK_ST_##s)
+#define STAY	     SK_ST_COUNT /* an action's answer: the state does not change */
+#define END_GRACE_MS 10000	 /* over logout_timeout: what the data path may need to take its disks away */
 
 typedef enum sk_sm_state act_fn(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now);
 
@@ -36,12 +36,12 @@ static void answer(struct sk_sm *m, enum sk_result result)
 	m->acts |= SK_ACT_ANSWER;
 }
 
-/* ------------------------------------------------------------------------------------------ attempts and their ends */
+/* --- attempts and their ends --------------------------------------------------------------------------------- */
 
 static enum sk_sm_state attempt(struct sk_sm *m, uint64_t now)
 {
 	m->attempts++;
-	m->redirected = false;		/* the persistent portal comes first on every reconnect (P28) */
+	m->redirected = false; /* the persistent portal comes first on every reconnect */
 	m->redirects = 0;
 	m->attempt_end = after(now, m->cfg.login_timeout_ms);
 	m->acts |= SK_ACT_RESOLVE;
@@ -64,14 +64,15 @@ static enum sk_sm_state failed(struct sk_sm *m, enum sk_cause c, const struct sk
 		m->force = true;
 		m->attempt_end = after(now, m->cfg.logout_timeout_ms + END_GRACE_MS);
 		m->acts |= SK_ACT_ATTEMPT_FAILED | SK_ACT_END;
+		answer(m, SK_RES_TRANS_TIMEOUT);
 		return SK_ST_LOGOUT;
 	}
 	if (!sk_policy_retry(m->cause, m->established, m->cfg.fail_fast))
 		return over(m, sk_policy_result(m->cause));
 	if (!m->established && now >= m->window_end)
 		return over(m, SK_RES_TRANS_TIMEOUT);
-	m->next_attempt = after(now, sk_policy_backoff(m->attempts, m->cfg.seed,
-						       m->established ? 0 : m->cfg.login_timeout_ms));
+	m->next_attempt = after(
+		now, sk_policy_backoff(m->attempts, m->cfg.seed, m->established ? 0 : m->cfg.login_timeout_ms));
 	m->acts |= SK_ACT_ATTEMPT_FAILED;
 	return SK_ST_BACKOFF;
 }
@@ -103,12 +104,12 @@ static void answer_if_due(struct sk_sm *m, uint64_t now)
 {
 	if (!m->established || m->answered || now < m->answer_by)
 		return;
-	sk_fail(&m->scan_err, SK_ETIME, m->st == SK_ST_SCAN ? "the scan is not over yet"
-							    : "the connection was lost during the scan");
+	sk_fail(&m->scan_err, SK_ETIME,
+		m->st == SK_ST_SCAN ? "the scan is not over yet" : "the connection was lost during the scan");
 	answer(m, SK_RES_SUCCESS);
 }
 
-/* ------------------------------------------------------------------------------------------------- the edges' actions */
+/* --- the edges' actions -------------------------------------------------------------------------------------- */
 
 static enum sk_sm_state do_start(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)
 {
@@ -342,12 +343,13 @@ static enum sk_sm_state do_vanished(struct sk_sm *m, const struct sk_sm_event *e
 	return over(m, SK_RES_TRANS_TIMEOUT);
 }
 
-/* -------------------------------------------------------------------------------------------------------- the table */
+/* --- the table ----------------------------------------------------------------------------------------------- */
 
 #define TRYING (IN(RESOLVE) | IN(CONNECT) | IN(LOGIN) | IN(ATTACH))
-#define FULL (IN(SCAN) | IN(UP))
-#define FAIL (IN(BACKOFF) | IN(GONE) | IN(LOGOUT))	/* where a failed attempt leads */
+#define FULL   (IN(SCAN) | IN(UP))
+#define FAIL   (IN(BACKOFF) | IN(GONE) | IN(LOGOUT)) /* where a failed attempt leads */
 
+/* clang-format off */
 static const struct edge {
 	unsigned from;			/* a set of states */
 	enum sk_sm_kind ev;
@@ -392,6 +394,7 @@ static const struct edge {
 	{ TRYING | IN(BACKOFF) | IN(LOGOUT), SK_SM_ASYNC_DROP, TRYING | IN(BACKOFF) | IN(LOGOUT), NULL, "" },
 	{ TRYING | FULL | IN(LOGOUT), SK_SM_KICK,	TRYING | FULL | IN(LOGOUT), NULL,	    "" },
 };
+/* clang-format on */
 
 static const struct edge *edge_for(enum sk_sm_state st, enum sk_sm_kind ev)
 {
@@ -443,46 +446,4 @@ int sk_sm_step(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now_ms, s
 	m->st = to;
 	m->deadline_ms = deadline(m);
 	return 0;
-}
-
-/* -------------------------------------------------------------------------------------------------------------- words */
-
-const char *sk_sm_state_name(enum sk_sm_state st)
-{
-	static const char *const names[SK_ST_COUNT] = { "NEW",	"RESOLVE", "CONNECT", "LOGIN",	"ATTACH",
-							"SCAN", "UP",	   "BACKOFF", "LOGOUT", "GONE" };
-
-	return st < SK_ST_COUNT ? names[st] : "?";
-}
-
-const char *sk_sm_event_name(enum sk_sm_kind k)
-{
-	static const char *const names[SK_SM_KINDS] = {
-		"start",	  "adopt up",	 "adopt down", "resolved", "resolve failed", "connected",
-		"login done",	  "redirect",	 "refused",    "handoff failed", "attached", "ready",
-		"down",		  "async logout", "async drop", "logout",  "ended",	     "end refused",
-		"vanished",	  "kick",	 "timeout",
-	};
-
-	return k < SK_SM_KINDS ? names[k] : "?";
-}
-
-const char *sk_sm_connection_word(const struct sk_sm *m)
-{
-	static const char *const words[SK_ST_COUNT] = { "FREE",	     "TRANSPORT WAIT", "TRANSPORT WAIT", "IN LOGIN",
-							"IN LOGIN",  "LOGGED IN",      "LOGGED IN",	 "TRANSPORT WAIT",
-							"IN LOGOUT", "FREE" };
-
-	return words[m->st];
-}
-
-const char *sk_sm_internal_word(const struct sk_sm *m)
-{
-	static const unsigned trying = TRYING | IN(BACKOFF);
-
-	if (m->st == SK_ST_LOGOUT)
-		return "CLEANUP";
-	if (m->redirected && (trying & 1U << m->st))
-		return "REDIRECT";
-	return m->established && (trying & 1U << m->st) ? "REOPEN" : "NO CHANGE";
 }

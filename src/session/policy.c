@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+/* clang-format off */
 static const struct cause {
 	const char *name;
 	bool retry;		/* an initial login tries again until its time is over */
@@ -21,6 +22,7 @@ static const struct cause {
 	[SK_CAUSE_REDIRECTS] = { "redirect not followed",    false, false, SK_RES_FATAL_LOGIN },
 	[SK_CAUSE_HANDOFF]   = { "data path refused",	     false, false, SK_RES_INTERNAL },
 };
+/* clang-format on */
 
 const char *sk_cause_name(enum sk_cause c)
 {
@@ -41,7 +43,8 @@ enum sk_result sk_policy_result(enum sk_cause c)
 	return c < SK_CAUSE_COUNT ? causes[c].result : SK_RES_INTERNAL;
 }
 
-/* A stateless mixer (the finalizer of a 32-bit hash): equal arguments give equal jitter, so tests can foresee it. */
+/* A stateless mixer (the finalizer of a 32-bit hash): equal arguments give equal jitter, so tests can foresee it.
+ */
 static uint32_t mix(uint32_t x)
 {
 	x ^= x >> 16;
@@ -71,7 +74,7 @@ static enum reach reach4(uint32_t a)
 		return HOST;
 	if ((a >> 16) == 0xa9fe)
 		return LINK;
-	if ((a >> 24) == 0 || (a >> 28) >= 0xe)		/* "this" network, multicast, reserved, broadcast */
+	if ((a >> 24) == 0 || (a >> 28) >= 0xe) /* "this" network, multicast, reserved, broadcast */
 		return NOWHERE;
 	return ANYWHERE;
 }
@@ -95,7 +98,8 @@ static enum reach reach_of(const struct sockaddr_storage *ss)
 	return IN6_IS_ADDR_UNSPECIFIED(a6) || IN6_IS_ADDR_MULTICAST(a6) ? NOWHERE : ANYWHERE;
 }
 
-int sk_policy_redirect_ok(const struct sockaddr_storage *from, const struct sockaddr_storage *to, struct sk_err *err)
+int sk_policy_redirect_ok(const struct sockaddr_storage *from, const struct sockaddr_storage *to,
+			  struct sk_err *err)
 {
 	enum reach there = reach_of(to);
 

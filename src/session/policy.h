@@ -11,30 +11,30 @@
 #include "base/err.h"
 #include "mgmt/result.h"
 
-#define SK_REDIRECTS_MAX 16
+#define SK_REDIRECTS_MAX  16
 #define SK_BACKOFF_MIN_MS 1000
 #define SK_BACKOFF_MAX_MS 60000
 
 /** How an attempt to log in ended, other than well. */
 enum sk_cause {
 	SK_CAUSE_NONE,
-	SK_CAUSE_RESOLVE,	/* the name has no address */
-	SK_CAUSE_CONNECT,	/* every address refused or could not be reached */
-	SK_CAUSE_TIMEOUT,	/* login_timeout passed */
-	SK_CAUSE_LOST,		/* the connection went away while logging in */
-	SK_CAUSE_REFUSED,	/* Status-Class 3: the target is not able just now */
-	SK_CAUSE_FOR_GOOD,	/* Status-Class 2 */
-	SK_CAUSE_AUTH,		/* either side failed to prove itself, or is not allowed */
-	SK_CAUSE_PROTO,		/* the target broke the protocol, or negotiation failed */
-	SK_CAUSE_REDIRECTS,	/* more than SK_REDIRECTS_MAX, or to a place we do not go */
-	SK_CAUSE_HANDOFF,	/* the data path would not take it */
+	SK_CAUSE_RESOLVE,   /* the name has no address */
+	SK_CAUSE_CONNECT,   /* every address refused or could not be reached */
+	SK_CAUSE_TIMEOUT,   /* login_timeout passed */
+	SK_CAUSE_LOST,	    /* the connection went away while logging in */
+	SK_CAUSE_REFUSED,   /* Status-Class 3: the target is not able just now */
+	SK_CAUSE_FOR_GOOD,  /* Status-Class 2 */
+	SK_CAUSE_AUTH,	    /* either side failed to prove itself, or is not allowed */
+	SK_CAUSE_PROTO,	    /* the target broke the protocol, or negotiation failed */
+	SK_CAUSE_REDIRECTS, /* more than SK_REDIRECTS_MAX, or to a place we do not go */
+	SK_CAUSE_HANDOFF,   /* the data path would not take it */
 	SK_CAUSE_COUNT
 };
 
 const char *sk_cause_name(enum sk_cause c);
 
-/** sk_policy_retry - is it worth another attempt? A session that was up once is never given up for a refusal: its disks
- * may hold unwritten data, and an administrator's mistake on the target is not a reason to lose them. */
+/** sk_policy_retry - is it worth another attempt? A session that was up once is never given up for a refusal: its
+ * disks may hold unwritten data, and an administrator's mistake on the target is not a reason to lose them. */
 bool sk_policy_retry(enum sk_cause c, bool established, bool fail_fast);
 /** sk_policy_result - the code an initial login that ends with @c is answered with (spec: cli.md 5.7) */
 enum sk_result sk_policy_result(enum sk_cause c);
@@ -43,8 +43,9 @@ enum sk_result sk_policy_result(enum sk_cause c);
  * (0 = no other cap); a quarter of it to either side by @seed, so that many sessions do not come back at once */
 uint32_t sk_policy_backoff(unsigned n, uint32_t seed, uint32_t cap_ms);
 
-/** sk_policy_redirect_ok - may a target at @from send us to @to? Never to an unspecified, multicast or broadcast address;
- * to a loopback or link-local address only from one of the same kind. */
-int sk_policy_redirect_ok(const struct sockaddr_storage *from, const struct sockaddr_storage *to, struct sk_err *err);
+/** sk_policy_redirect_ok - may a target at @from send us to @to? Never to an unspecified, multicast or broadcast
+ * address; to a loopback or link-local address only from one of the same kind. */
+int sk_policy_redirect_ok(const struct sockaddr_storage *from, const struct sockaddr_storage *to,
+			  struct sk_err *err);
 
 #endif

@@ -23,8 +23,8 @@ static void step(struct sk_session *s, struct sk_sm_event *ev)
 		return;
 	}
 	if (s->m.st != was)
-		sk_debug(SK_ROOM_SESSION, "%s %s,%u: %s -> %s (%s)", s->target.s, s->host, s->port, sk_sm_state_name(was),
-			 sk_sm_state_name(s->m.st), sk_sm_event_name(ev->kind));
+		sk_debug(SK_ROOM_SESSION, "%s %s,%u: %s -> %s (%s)", s->target.s, s->host, s->port,
+			 sk_sm_state_name(was), sk_sm_state_name(s->m.st), sk_sm_event_name(ev->kind));
 	if (!attempting(s->m.st))
 		sk_sessions_give_slot(s);
 	sk_session_do(s, s->m.acts);
@@ -34,7 +34,7 @@ static void step(struct sk_session *s, struct sk_sm_event *ev)
 
 void sk_session_post(struct sk_session *s, struct sk_sm_event ev)
 {
-	if (s->dead || s->n_events == EVENTS_MAX)	/* never that many: each act posts at most one */
+	if (s->dead || s->n_events == EVENTS_MAX) /* never that many: each act posts at most one */
 		return;
 	if (ev.why) {
 		s->whys[s->n_events] = *ev.why;
@@ -71,7 +71,7 @@ void sk_session_start(struct sk_session *s, enum sk_sm_kind with)
 	s->start_with = with;
 	s->start_due = true;
 	if (!sk_sessions_take_slot(s))
-		return;			/* sk_sessions_next comes back to it */
+		return; /* sk_sessions_next comes back to it */
 	s->start_due = false;
 	sk_session_post(s, (struct sk_sm_event){ .kind = with });
 }
@@ -79,8 +79,10 @@ void sk_session_start(struct sk_session *s, enum sk_sm_kind with)
 /* Who kept us waiting, and for what. */
 static void silent(const struct sk_session *s, struct sk_err *err)
 {
-	static const char *const what[SK_ST_COUNT] = { [SK_ST_RESOLVE] = "resolve", [SK_ST_CONNECT] = "connect to",
-						       [SK_ST_LOGIN] = "login at", [SK_ST_ATTACH] = "hand over the connection to" };
+	static const char *const what[SK_ST_COUNT] = { [SK_ST_RESOLVE] = "resolve",
+						       [SK_ST_CONNECT] = "connect to",
+						       [SK_ST_LOGIN] = "login at",
+						       [SK_ST_ATTACH] = "hand over the connection to" };
 	const char *host = s->m.st == SK_ST_RESOLVE ? s->host : s->current.host;
 
 	sk_fail(err, SK_ETIME, "%s %s,%u: no answer in time", what[s->m.st], host, s->port);
@@ -104,7 +106,7 @@ static void on_timer(void *ctx)
 	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_TIMEOUT, .why = err.code ? &err : NULL });
 }
 
-/* --------------------------------------------------------------------------------------------- what the transport says */
+/* --- what the transport says --------------------------------------------------------------------------------- */
 
 static void on_up(void *ctx)
 {
@@ -163,7 +165,8 @@ static void on_async(void *ctx, uint8_t event, uint16_t p1, uint16_t p2, uint16_
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_ASYNC_LOGOUT, .why = &err });
 	} else if (event == 2 || event == 3) {
 		sk_fail(&err, SK_ECONN, "the target drops the connection");
-		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_ASYNC_DROP, .time2wait_ms = p2 * 1000U, .why = &err });
+		sk_session_post(s, (struct sk_sm_event){
+					   .kind = SK_SM_ASYNC_DROP, .time2wait_ms = p2 * 1000U, .why = &err });
 	}
 }
 
@@ -173,11 +176,16 @@ static void on_ended(void *ctx, const struct sk_err *why)
 }
 
 const struct sk_transport_events sk_session_events = {
-	.up = on_up, .pdu = on_pdu, .down = on_down, .health = on_health, .ready = on_ready, .async_msg = on_async,
+	.up = on_up,
+	.pdu = on_pdu,
+	.down = on_down,
+	.health = on_health,
+	.ready = on_ready,
+	.async_msg = on_async,
 	.ended = on_ended,
 };
 
-/* ------------------------------------------------------------------------------------------------------- made and freed */
+/* --- made and freed ------------------------------------------------------------------------------------------ */
 
 void sk_session_free(struct sk_session *s)
 {
@@ -190,7 +198,7 @@ void sk_session_free(struct sk_session *s)
 		s->all->cfg.transport->ops->forget(s->x);
 	s->x = NULL;
 	sk_timer_free(s->timer);
-	sk_fail(&s->m.err, SK_ENOTCONN, "the daemon is going down");	/* only then is anybody still waiting */
+	sk_fail(&s->m.err, SK_ENOTCONN, "the daemon is going down"); /* only then is anybody still waiting */
 	sk_session_answer(s, SK_RES_ISCSID_COMM_ERR, false);
 	sk_session_give_up(s);
 	sk_record_free(s->node);
@@ -224,6 +232,7 @@ void sk_session_info(const struct sk_session *s, struct sk_session_info *ret)
 		.health = health[s->health],
 		.internal = sk_sm_internal_word(&s->m),
 		.error = trouble ? &s->m.err : NULL,
-		.next_attempt_ms = s->m.st == SK_ST_BACKOFF && s->m.next_attempt > now ? s->m.next_attempt - now : 0,
+		.next_attempt_ms =
+			s->m.st == SK_ST_BACKOFF && s->m.next_attempt > now ? s->m.next_attempt - now : 0,
 	};
 }

@@ -34,7 +34,7 @@ void sk_sessions_free(struct sk_sessions *all);
  * runs is known, perhaps from inside the call; until then a login could double a session, and a logout miss it */
 int sk_sessions_adopt(struct sk_sessions *all, void (*over)(void *ctx), void *ctx, struct sk_err *err);
 
-/* ------------------------------------------------------------------------------------------------------------- asking */
+/* --- asking -------------------------------------------------------------------------------------------------- */
 
 /** How a login, a logout or a rescan ended. */
 struct sk_outcome {
@@ -79,7 +79,7 @@ int sk_sessions_stats(struct sk_sessions *all, uint32_t sid, sk_stats_fn *done, 
 /** sk_sessions_kick - do not wait any longer: addresses or links changed, or a person asks */
 void sk_sessions_kick(struct sk_sessions *all);
 
-/* ------------------------------------------------------------------------------------------------------------ looking */
+/* --- looking ------------------------------------------------------------------------------------------------- */
 
 struct sk_session_info {
 	uint32_t sid;

@@ -14,7 +14,7 @@
 #define RELOGINS 32
 #define SCAN_MS 60000
 
-/* --------------------------------------------------------------------------------------------------------------- slots */
+/* --- slots --------------------------------------------------------------------------------------------------- */
 
 bool sk_sessions_take_slot(struct sk_session *s)
 {
@@ -73,7 +73,7 @@ static void reap(void *ctx)
 	sk_sessions_next(all);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ the list */
+/* --- the list ------------------------------------------------------------------------------------------------ */
 
 struct sk_sessions *sk_sessions_new(const struct sk_sessions_cfg *cfg, struct sk_err *err)
 {
@@ -163,7 +163,7 @@ static bool isid_taken(void *ctx, const struct sk_isid *isid)
 	return false;
 }
 
-/* -------------------------------------------------------------------------------------------------------- a new session */
+/* --- a new session ------------------------------------------------------------------------------------------- */
 
 /* What a record says of who and where. The name in force: the iface's own, else @initiator. */
 static int set_key(struct sk_session *s, const char *initiator, struct sk_err *err)
@@ -300,7 +300,7 @@ int sk_sessions_login(struct sk_sessions *all, struct sk_record *taken_node, con
 	return 0;
 }
 
-/* ---------------------------------------------------------------------------------------------------- other requests */
+/* --- other requests ------------------------------------------------------------------------------------------ */
 
 int sk_sessions_logout(struct sk_sessions *all, uint32_t sid, bool force, sk_outcome_fn *done, void *ctx, struct sk_err *err)
 {
@@ -387,7 +387,7 @@ unsigned sk_sessions_count(const struct sk_sessions *all)
 	return n;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ adoption */
+/* --- adoption ------------------------------------------------------------------------------------------------ */
 
 static void read_tag(struct sk_session *s, const char *tag)
 {

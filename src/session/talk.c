@@ -5,14 +5,15 @@
 #include "base/log.h"
 #include "session/inner.h"
 
-/** The login conversation: proto/login on one side, the transport on the other; its end becomes an event of the machine. */
+/** The login conversation: proto/login on one side, the transport on the other; its end becomes an event of the
+ * machine. */
 
 static int login_cfg(struct sk_session *s, struct sk_login_cfg *ret, struct sk_err *err)
 {
 	if (sk_node_login_cfg(s->node, &s->initiator, ret, err) < 0)
 		return -1;
 	ret->isid = s->isid;
-	ret->tsih = 0;		/* a new session, or reinstatement of the lost one */
+	ret->tsih = 0; /* a new session, or reinstatement of the lost one */
 	ret->cid = 0;
 	memcpy(ret->initiator_alias, s->all->cfg.alias, sizeof(ret->initiator_alias));
 	if (s->m.redirected)
@@ -51,7 +52,9 @@ static void redirected(struct sk_session *s)
 	s->from = *sk_session_addr(s);
 	sk_say_redirect(s, permanent);
 	for (const struct waiter *w = s->waiters; w; w = w->next) {
-		struct sk_step step = { .kind = SK_STEP_REDIRECT, .attempt = s->m.attempts, .permanent = permanent };
+		struct sk_step step = { .kind = SK_STEP_REDIRECT,
+					.attempt = s->m.attempts,
+					.permanent = permanent };
 
 		snprintf(step.portal, sizeof(step.portal), "%s,%u", s->redirect.host, s->redirect.port);
 		if (w->step)
@@ -118,7 +121,7 @@ void sk_talk_feed(struct sk_session *s, const struct sk_pdu *pdu)
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_DOWN, .why = &err });
 		return;
 	}
-	(void)sk_login_feed(s->login, pdu, &err);	/* a failure shows in what it wants next */
+	(void)sk_login_feed(s->login, pdu, &err); /* a failure shows in what it wants next */
 	drive(s);
 }
 

@@ -14,7 +14,7 @@
 
 #include "base/num.h"
 
-#define HW_MAX 8	/* what a packet socket's address holds */
+#define HW_MAX 8 /* what a packet socket's address holds */
 
 /* "aa:bb:…" as bytes; 0 when it is not one. */
 static size_t parse_hwaddress(const char *s, uint8_t ret[HW_MAX])
@@ -47,8 +47,7 @@ int sk_netdev_of_hwaddress(const char *hwaddress, char ret[16], struct sk_err *e
 	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
 		const struct sockaddr_ll *ll = (const struct sockaddr_ll *)(const void *)i->ifa_addr;
 
-		if (!ll || ll->sll_family != AF_PACKET || ll->sll_halen != n ||
-		    memcmp(ll->sll_addr, hw, n) != 0)
+		if (!ll || ll->sll_family != AF_PACKET || ll->sll_halen != n || memcmp(ll->sll_addr, hw, n) != 0)
 			continue;
 		if (!best || (!(best->ifa_flags & IFF_UP) && (i->ifa_flags & IFF_UP)))
 			best = i;
@@ -59,7 +58,8 @@ int sk_netdev_of_hwaddress(const char *hwaddress, char ret[16], struct sk_err *e
 	return best ? 0 : sk_fail(err, SK_ENOENT, "no network device has the address %s", hwaddress);
 }
 
-int sk_netdev_bind(int fd, const char *netdev, const char *hwaddress, struct sockaddr_storage *to, struct sk_err *err)
+int sk_netdev_bind(int fd, const char *netdev, const char *hwaddress, struct sockaddr_storage *to,
+		   struct sk_err *err)
 {
 	struct sockaddr_in6 *six = (struct sockaddr_in6 *)to;
 	char dev[IFNAMSIZ] = "";

@@ -13,9 +13,11 @@
 /** sk_netdev_bind - let @fd use one device only: @netdev, else the one with @hwaddress ("02:00:ab:…", any case);
  * both "" leave it free. A link-local @to without a scope gets the device's. Never another device instead.
  * Errors: SK_ENOENT (no such device or address: it may appear later), SK_EACCES, SK_EINVAL (not an address). */
-int sk_netdev_bind(int fd, const char *netdev, const char *hwaddress, struct sockaddr_storage *to, struct sk_err *err);
+int sk_netdev_bind(int fd, const char *netdev, const char *hwaddress, struct sockaddr_storage *to,
+		   struct sk_err *err);
 
-/** sk_netdev_of_hwaddress - the name (IFNAMSIZ bytes) of the device with this address; one that is up is preferred */
+/** sk_netdev_of_hwaddress - the name (IFNAMSIZ bytes) of the device with this address; one that is up is preferred
+ */
 int sk_netdev_of_hwaddress(const char *hwaddress, char ret[16], struct sk_err *err);
 
 /** sk_addr_text - "10.0.0.5:3260", "[fe80::1%eth0]:3260" */

@@ -14,18 +14,18 @@
 #include "proto/framer.h"
 #include "wire/netdev.h"
 
-#define PDUS_PER_TURN 64	/* of one connection before the others have their turn */
+#define PDUS_PER_TURN 64 /* of one connection before the others have their turn */
 
 enum state { CONNECTING, UP, DOWN };
 
 struct sk_wire {
 	struct sk_loop *loop;
 	struct sk_watch *watch;
-	struct sk_timer *fail;	/* tells of a connect that failed at once */
+	struct sk_timer *fail; /* tells of a connect that failed at once */
 	int fd;
 	enum state state;
-	bool hold;		/* after a Login Response: read nothing until something is sent */
-	bool busy, closed;	/* closed while busy: the memory goes when the callback is over */
+	bool hold;	   /* after a Login Response: read nothing until something is sent */
+	bool busy, closed; /* closed while busy: the memory goes when the callback is over */
 	struct sk_framer framer;
 	struct sk_buf out;
 	size_t out_sent;
@@ -97,7 +97,8 @@ static int connected(struct sk_wire *w)
 static int transmit(struct sk_wire *w)
 {
 	while (w->out_sent < w->out.n) {
-		ssize_t n = send(w->fd, w->out.p + w->out_sent, w->out.n - w->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n =
+			send(w->fd, w->out.p + w->out_sent, w->out.n - w->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -204,8 +205,8 @@ static int set_options(int fd, int family, const struct sk_wire_cfg *cfg, struct
 	if (cfg->tos && (family == AF_INET6 ? set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, cfg->tos, "IPV6_TCLASS", err)
 					    : set_int(fd, IPPROTO_IP, IP_TOS, cfg->tos, "IP_TOS", err)) < 0)
 		return -1;
-	if (cfg->congestion[0] && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cfg->congestion,
-					     (socklen_t)strlen(cfg->congestion)) < 0)
+	if (cfg->congestion[0] &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cfg->congestion, (socklen_t)strlen(cfg->congestion)) < 0)
 		sk_warning(SK_ROOM_WIRE, "congestion control %s: %s", cfg->congestion, strerror(errno));
 	return 0;
 }

@@ -253,6 +253,23 @@ def test_files_are_private(one):
         assert p.lstat().st_mode & 0o077 == 0, p
 
 
+def test_who_may_not_read_the_database_still_sees_what_runs(one, tmp_path):
+    if os.geteuid():
+        pytest.skip("needs root to become somebody else")
+    program = pathlib.Path("/tmp") / f"iscsiadm-{os.getpid()}"
+    program.write_bytes(ISCSIADM.read_bytes())
+    program.chmod(0o755)
+    env = {**one.env, "SISKIN_DBROOT": "/proc/1/root/nobody", "SISKIN_HOMEDIR": "/nonexistent",
+           "SISKIN_RUNDIR": "/nonexistent", "SISKIN_SYSFS": "/nonexistent"}
+    try:
+        for mode, code in (("session", 21), ("host", 21), ("node", 6), ("discovery", 6)):
+            r = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", program, "-m", mode], env=env,
+                               capture_output=True, text=True)
+            assert r.returncode == code, (mode, r.stderr)
+    finally:
+        program.unlink()
+
+
 def test_json_never_shows_secrets_unless_asked(one):
     one.ok("-m", "node", "-o", "update", "-n", "node.session.auth.password", "-v", "secret12charsX")
     hidden = one.ok("-m", "node", "-o", "show", "-J")

@@ -11,11 +11,11 @@
 #include "fuzz/fuzz.h"
 
 /**
- * Replays a corpus through a fuzz target without libFuzzer, as a unit test: each file of the directories given, whole,
- * then each of its prefixes, then with each byte changed (for files up to SMALL bytes).
+ * Replays a corpus through a fuzz target without libFuzzer, as a unit test: each file of the directories given,
+ * whole, then each of its prefixes, then with each byte changed (for files up to SMALL bytes).
  */
 
-#define SMALL 1024
+#define SMALL	 1024
 #define FILE_MAX (1L << 20)
 
 static unsigned runs;

@@ -139,7 +139,7 @@ static void die(struct sk_ctl *c, const struct sk_err *why)
 		c->ev.down(c->ctx, why);
 }
 
-/* --------------------------------------------------------------------------------------------------------- connecting */
+/* --- connecting ---------------------------------------------------------------------------------------------- */
 
 static int peer_ok(int fd, struct sk_err *err)
 {
@@ -254,7 +254,7 @@ struct sk_ctl *sk_ctl_open(struct sk_loop *l, const char *path, uint32_t patienc
 	return c;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- sending */
+/* --- sending ------------------------------------------------------------------------------------------------- */
 
 static int send_some(struct sk_ctl *c, struct frame *f, struct sk_err *err)	/* 1 all, 0 later */
 {
@@ -350,7 +350,7 @@ int sk_ctl_call(struct sk_ctl *c, const char *method, struct json_object *taken_
 	return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- receiving */
+/* --- receiving ----------------------------------------------------------------------------------------------- */
 
 static void answered(struct sk_ctl *c, struct json_object *msg)
 {

@@ -50,7 +50,7 @@ static int make_dir(const char *path, struct sk_err *err)
 	return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- ids */
+/* --- ids ----------------------------------------------------------------------------------------------------- */
 
 static bool taken(const struct sk_places *p, uint32_t sid)
 {
@@ -126,7 +126,7 @@ unsigned sk_udir_list(const struct sk_places *p, uint32_t *ret, unsigned max)
 	return n;
 }
 
-/* ----------------------------------------------------------------------------------------------------- the directory */
+/* --- the directory ------------------------------------------------------------------------------------------- */
 
 static int write_file(const char *path, struct sk_span text, struct sk_err *err)
 {
@@ -248,7 +248,7 @@ bool sk_udir_alive(const struct sk_places *p, uint32_t sid)
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* ------------------------------------------------------------------------------------------------------ what is left */
+/* --- what is left -------------------------------------------------------------------------------------------- */
 
 struct sweep {
 	const struct sk_places *p;

@@ -18,7 +18,7 @@
 #define END_GRACE_MS 8000	/* over logout_timeout, for taking disks away */
 #define LOGIN_DATA_MAX (256U << 10)
 
-/* ------------------------------------------------------------------------------------------------ the login's socket */
+/* --- the login's socket -------------------------------------------------------------------------------------- */
 
 static void wire_up(void *ctx)
 {
@@ -79,7 +79,7 @@ static int user_send(struct sk_xsess *x, struct sk_pdu *taken, struct sk_err *er
 	return sk_fail(err, SK_ECONN, "no connection");
 }
 
-/* ---------------------------------------------------------------------------------------------------- the session's life */
+/* --- the session's life -------------------------------------------------------------------------------------- */
 
 static struct sk_xsess *user_create(struct sk_transport *t, const struct sk_xsess_cfg *cfg,
 				    const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
@@ -139,7 +139,7 @@ static void user_bind(struct sk_xsess *x, void *event_ctx)
 	x->ctx = event_ctx;
 }
 
-/* ------------------------------------------------------------------------------------------------- what the process says */
+/* --- what the process says ----------------------------------------------------------------------------------- */
 
 enum sk_xsess_health sk_user_health_word(const char *word)
 {
@@ -240,7 +240,7 @@ int sk_user_connect_ctl(struct sk_xsess *x, uint32_t patience_ms, struct sk_err 
 	return x->ctl ? 0 : -1;
 }
 
-/* --------------------------------------------------------------------------------------------------------------- handoff */
+/* --- handoff ------------------------------------------------------------------------------------------------- */
 
 static int start_process(struct sk_xsess *x, struct sk_err *err)
 {
@@ -344,7 +344,7 @@ undo:
 	return sk_in(err, "start the data path");
 }
 
-/* ------------------------------------------------------------------------------------------------ requests afterwards */
+/* --- requests afterwards ------------------------------------------------------------------------------------- */
 
 static void ignore_answer(void *ctx, struct json_object *result, const struct sk_err *err)
 {
@@ -461,7 +461,7 @@ static int user_stats(struct sk_xsess *x, sk_stats_fn *fn, void *ctx, struct sk_
 	return -1;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ transport */
+/* --- transport ----------------------------------------------------------------------------------------------- */
 
 struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk_places *places,
 					   const struct sk_user_cfg *cfg, struct sk_err *err)

@@ -4,7 +4,8 @@
 #include "fuzz/fuzz.h"
 #include "proto/pdu_ffp.h"
 
-/* Additional header segments and sense data: every span lies inside the input, and outputs are written on success only. */
+/* Additional header segments and sense data: every span lies inside the input, and outputs are written on success
+ * only. */
 
 static void check_inside(struct sk_span s, const uint8_t *p, size_t n)
 {

@@ -8,8 +8,8 @@
 
 /*
  * Arbitrary bytes from a target while tasks are outstanding. The first byte chooses parameters, the second how the
- * stream is cut. Promises: no crash, nothing written outside the buffers of reads, nothing at all into those of writes,
- * every task comes back exactly once, and a lost connection can always be resumed.
+ * stream is cut. Promises: no crash, nothing written outside the buffers of reads, nothing at all into those of
+ * writes, every task comes back exactly once, and a lost connection can always be resumed.
  */
 
 #define N_TASKS 6
@@ -84,7 +84,8 @@ static void reap(struct user *u, uint64_t now, bool again)
 	while ((t = sk_engine_next_done(u->e))) {
 		struct sk_task **slot = t->owner;
 
-		check(*slot == t && t->end != SK_END_NONE && t->transferred <= t->len && t->sense_len <= SK_SENSE_MAX);
+		check(*slot == t && t->end != SK_END_NONE && t->transferred <= t->len &&
+		      t->sense_len <= SK_SENSE_MAX);
 		*slot = NULL;
 		sk_engine_task_put(u->e, t);
 		if (again)
@@ -126,7 +127,8 @@ static struct sk_params params_of(uint8_t how)
 	};
 }
 
-static void feed(struct user *u, const uint8_t **p, size_t *n, size_t most, uint64_t now, const struct sk_params *par)
+static void feed(struct user *u, const uint8_t **p, size_t *n, size_t most, uint64_t now,
+		 const struct sk_params *par)
 {
 	struct iovec iov[4];
 	size_t got = 0;

@@ -31,6 +31,7 @@ struct target {
 	pthread_t thread;
 	unsigned hang_up_after, nonsense_after;	/* commands; 0 = never */
 	unsigned cmds;
+	bool early;		/* answers a write before it has read the data */
 	bool wrong_data;
 	struct sk_peer_sn sn;
 };
@@ -70,14 +71,17 @@ static bool answer_read(struct target *t, const struct sk_scsi_cmd *c)
 static bool answer_write(struct target *t, const struct sk_scsi_cmd *c)
 {
 	uint8_t bhs[SK_BHS_LEN], *data = malloc(c->edtl + 4UL);
-	bool good = data && c->data_len == c->edtl && get_all(t->fd, data, c->edtl + sk_pad4(c->edtl));
+	bool good = data && c->data_len == c->edtl;
 
+	sk_scsi_rsp_put(bhs, &(struct sk_scsi_rsp){ .itt = c->itt }, &t->sn);
+	t->sn.stat_sn++;
+	if (t->early)
+		good = good && put_all(t->fd, bhs, sizeof(bhs));
+	good = good && get_all(t->fd, data, c->edtl + sk_pad4(c->edtl));
 	for (uint32_t i = 0; good && i < c->edtl; i++)
 		t->wrong_data |= data[i] != byte_at(i);
 	free(data);
-	sk_scsi_rsp_put(bhs, &(struct sk_scsi_rsp){ .itt = c->itt }, &t->sn);
-	t->sn.stat_sn++;
-	return good && put_all(t->fd, bhs, sizeof(bhs));
+	return good && (t->early || put_all(t->fd, bhs, sizeof(bhs)));
 }
 
 static void *target_main(void *arg)
@@ -280,6 +284,30 @@ static void reads_and_writes(void **st)
 		}
 }
 
+/* The answer is here while the socket still waits to take the rest of the data: the task ends with the last send. */
+static void answers_faster_than_their_data(void **st)
+{
+	(void)st;
+	EACH_KIND(k) {
+		struct user u;
+
+		user_open(&u, kinds[k], 0);
+		u.t.early = true;
+		target_start(&u);
+		for (int i = 0; i < 20; i++) {
+			u.todo = 3; /* one write of 300001 bytes, more than the socket takes at once */
+			submit(&u);
+			u.todo = 0;
+			run(&u);
+		}
+		sk_reactor_detach(u.r);
+		target_stop(&u);
+		assert_int_equal(u.done, 20);
+		assert_false(u.failed || u.t.wrong_data);
+		user_close(&u);
+	}
+}
+
 static void end_of_file_is_told_once_and_a_new_socket_goes_on(void **st)
 {
 	(void)st;
@@ -450,6 +478,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_and_writes),
+		cmocka_unit_test(answers_faster_than_their_data),
 		cmocka_unit_test(end_of_file_is_told_once_and_a_new_socket_goes_on),
 		cmocka_unit_test(nonsense_is_a_loss_with_the_reason),
 		cmocka_unit_test(watched_descriptors),

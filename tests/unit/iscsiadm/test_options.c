@@ -51,19 +51,33 @@ static struct line *given(const char *line)
 	return &l;
 }
 
-/* --- every mode x every option ---------------------------------------------------------------------------------------- */
+/* --- every mode x every option ----------------------------------------------------------------------- */
 
 /** The incumbent's lists, letter by letter (and V, h, J, which we take in every mode) */
 static const struct {
 	const char *mode, *table, *letters;
 } modes[] = {
-	{ "discovery", "discovery", "DSIPdmntplov" "VhJ" },
-	{ "discoverydb", "discovery", "DSIPdmntplov" "VhJ" },
-	{ "node", "node", "RsPIdmlSonvupTULW" "VhJ" },
-	{ "session", "session", "PiRrdmusonSv" "VhJ" },
-	{ "iface", "iface", "HIdnvmPoCabci" "VhJ" },
-	{ "host", "host", "CHdmPotnvxA" "VhJ" },
-	{ "fw", "fw", "dmlWnv" "VhJ" },
+	{ "discovery", "discovery",
+	  "DSIPdmntplov"
+	  "VhJ" },
+	{ "discoverydb", "discovery",
+	  "DSIPdmntplov"
+	  "VhJ" },
+	{ "node", "node",
+	  "RsPIdmlSonvupTULW"
+	  "VhJ" },
+	{ "session", "session",
+	  "PiRrdmusonSv"
+	  "VhJ" },
+	{ "iface", "iface",
+	  "HIdnvmPoCabci"
+	  "VhJ" },
+	{ "host", "host",
+	  "CHdmPotnvxA"
+	  "VhJ" },
+	{ "fw", "fw",
+	  "dmlWnv"
+	  "VhJ" },
 };
 
 static void each_mode_takes_its_options_and_no_other(void **st)
@@ -76,7 +90,8 @@ static void each_mode_takes_its_options_and_no_other(void **st)
 			char line[128], want[128];
 			struct line *l;
 
-			snprintf(line, sizeof(line), "-m|%s|--%s%s", modes[m].mode, row->name, row->arg ? "|new" : "");
+			snprintf(line, sizeof(line), "-m|%s|--%s%s", modes[m].mode, row->name,
+				 row->arg ? "|new" : "");
 			l = given(line);
 			snprintf(want, sizeof(want), "iscsiadm: %s mode: option '-%c' is not allowed/supported\n",
 				 modes[m].table, row->letter < 256 ? row->letter : '?');
@@ -109,11 +124,12 @@ static void no_new_ambiguity(void **st)
 	(void)st;
 	for (size_t i = 0; i < sk_adm_n_options; i++)
 		for (size_t o = 0; o < SK_ARRAY_LEN(own); o++)
-			if (strcmp(sk_adm_options[i].name, "json") != 0 && strncmp(sk_adm_options[i].name, "use-", 4) != 0)
+			if (strcmp(sk_adm_options[i].name, "json") != 0 &&
+			    strncmp(sk_adm_options[i].name, "use-", 4) != 0)
 				assert_int_not_equal(sk_adm_options[i].name[0], own[o][0]);
 }
 
-/* --- words --------------------------------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------------- */
 
 static void modes_and_ops_are_exact_words(void **st)
 {
@@ -130,7 +146,7 @@ static void modes_and_ops_are_exact_words(void **st)
 	assert_int_equal(given("-m|discovery|-t|st")->a.type, SK_TYPE_SENDTARGETS);
 }
 
-/* --- the walk ------------------------------------------------------------------------------------------------------------- */
+/* --- the walk ---------------------------------------------------------------------------------------- */
 
 static void getopt_rules(void **st)
 {
@@ -178,14 +194,16 @@ static void what_a_bad_line_is_told(void **st)
 			      "Try `iscsiadm --help' for more information.\n");
 	refused("-m|node|--login=yes", "iscsiadm: option '--login' doesn't allow an argument\n"
 				       "iscsiadm: node mode: option '-?' is not allowed/supported\n");
-	refused("-m|node|--po|x", "iscsiadm: option '--po' is ambiguous; possibilities: '--portal' '--portal_type'\n"
-				  "iscsiadm: node mode: option '-?' is not allowed/supported\n");
+	refused("-m|node|--po|x",
+		"iscsiadm: option '--po' is ambiguous; possibilities: '--portal' '--portal_type'\n"
+		"iscsiadm: node mode: option '-?' is not allowed/supported\n");
 	refused("-m|node|-T|x|-D", "iscsiadm: node mode: option '-D' is not allowed/supported\n");
 	refused("-k|-1",
 		"iscsiadm: Invalid killiscsid priority -1 Priority must be greater than or equal to zero.\n");
 	refused("-m|host|-H|4294967296", "iscsiadm: Invalid host no 4294967296. Numerical result out of range.\n");
-	refused("-m|host|-x|99999999999999999999", "iscsiadm: Invalid index 99999999999999999999. Numerical result out of "
-						   "range.\n");
+	refused("-m|host|-x|99999999999999999999",
+		"iscsiadm: Invalid index 99999999999999999999. Numerical result out of "
+		"range.\n");
 }
 
 static void version_and_help_act_at_once(void **st)
@@ -206,7 +224,7 @@ static void version_and_help_act_at_once(void **st)
 	}
 }
 
-/* --- pairs, portals, ifaces ---------------------------------------------------------------------------------------------------- */
+/* --- pairs, portals, ifaces -------------------------------------------------------------------------- */
 
 static void pairs_wait_for_their_other_half(void **st)
 {
@@ -223,7 +241,8 @@ static void pairs_wait_for_their_other_half(void **st)
 
 static void secrets_are_taken_out_of_argv(void **st)
 {
-	struct line *l = given("-m|node|-n|node.session.auth.password|-v|secret12charsX|-n|node.startup|--value=manual");
+	struct line *l =
+		given("-m|node|-n|node.session.auth.password|-v|secret12charsX|-n|node.startup|--value=manual");
 
 	(void)st;
 	assert_string_equal(l->a.pairs[0].value, "secret12charsX");
@@ -250,9 +269,12 @@ static void portals(void **st)
 		const char *text, *host;
 		int port, tag;
 	} good[] = {
-		{ "192.0.2.1", "192.0.2.1", 3260, -1 },	 { "192.0.2.1:3261,7", "192.0.2.1", 3261, 7 },
-		{ "[::1]:3262", "::1", 3262, -1 },	 { "::1", "::1", 3260, -1 },
-		{ "::1,5", "::1", 3260, 5 },		 { "san-b:3260,1", "san-b", 3260, 1 },
+		{ "192.0.2.1", "192.0.2.1", 3260, -1 },
+		{ "192.0.2.1:3261,7", "192.0.2.1", 3261, 7 },
+		{ "[::1]:3262", "::1", 3262, -1 },
+		{ "::1", "::1", 3260, -1 },
+		{ "::1,5", "::1", 3260, 5 },
+		{ "san-b:3260,1", "san-b", 3260, 1 },
 		{ "::ffff:192.0.2.1", "::ffff:192.0.2.1", 3260, -1 },
 	};
 	static const char *const bad[] = { "[::1", "192.0.2.1:70000", "192.0.2.1:0", "192.0.2.1,70000", "a b", "" };

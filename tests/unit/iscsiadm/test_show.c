@@ -75,7 +75,7 @@ static void trees(void **st)
 	}
 }
 
-/* --- sessions ------------------------------------------------------------------------------------------------------------ */
+/* --- sessions ---------------------------------------------------------------------------------------- */
 
 static struct sk_sys_session session(uint32_t sid, const char *target, const char *addr, int port)
 {
@@ -94,8 +94,9 @@ static struct sk_sys_session session(uint32_t sid, const char *target, const cha
 static void logouts_are_grouped(void **st)
 {
 	struct sk_sys_session v[] = {
-		session(1, "a", "192.0.2.1", 3260), session(2, "b", "192.0.2.1", 3260), session(3, "a", "192.0.2.2", 3260),
-		session(4, "a", "192.0.2.1", 3260), session(5, "a", "192.0.2.1", 3261), session(6, "b", "192.0.2.1", 3260),
+		session(1, "a", "192.0.2.1", 3260), session(2, "b", "192.0.2.1", 3260),
+		session(3, "a", "192.0.2.2", 3260), session(4, "a", "192.0.2.1", 3260),
+		session(5, "a", "192.0.2.1", 3261), session(6, "b", "192.0.2.1", 3260),
 	};
 	static const uint32_t want[] = { 1, 4, 5, 3, 2, 6 };
 	struct sk_sessions s = { v, SK_ARRAY_LEN(v) };
@@ -119,12 +120,13 @@ static void what_is_not_reported_is_left_out_or_empty(void **st)
 	sk_session_tree(&b, &s, NULL, &states, SK_SHOW_TIMEOUTS | SK_SHOW_PARAMS, "\t");
 	assert_non_null(strstr(sk_buf_cstr(&b), "\tTarget: iqn.a (flash)\n\t\tCurrent Portal: 192.0.2.1:3260,1\n"));
 	assert_non_null(strstr(sk_buf_cstr(&b), "\t\t\tRecovery Timeout: <empty>\n"));
-	assert_non_null(strstr(sk_buf_cstr(&b), "\t\t\tIface IPaddress: <empty>\n\t\t\tIface HWaddress: default\n"));
+	assert_non_null(
+		strstr(sk_buf_cstr(&b), "\t\t\tIface IPaddress: <empty>\n\t\t\tIface HWaddress: default\n"));
 	assert_non_null(strstr(sk_buf_cstr(&b), "\t\t\tMaxBurstLength: 262144\n\t\t\tImmediateData: No\n"));
 	assert_null(strstr(sk_buf_cstr(&b), "HeaderDigest"));
 }
 
-/* --- records --------------------------------------------------------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------------------------------------- */
 
 static void records_as_json_keep_their_secrets(void **st)
 {
@@ -150,7 +152,7 @@ static void records_as_json_keep_their_secrets(void **st)
 	sk_record_free(r);
 }
 
-/* --- values ------------------------------------------------------------------------------------------------------------------ */
+/* --- values ------------------------------------------------------------------------------------------ */
 
 static void hosts_compare_by_address(void **st)
 {

@@ -29,7 +29,7 @@ struct world {
 	unsigned told, released, exits;
 	atomic_uint worked;
 	int status[2];
-	int go[2];		/* a worker waits for a byte here */
+	int go[2]; /* a worker waits for a byte here */
 };
 
 static int setup(void **st)
@@ -98,7 +98,8 @@ static void a_name_that_is_none_fails_with_the_resolvers_words(void **st)
 {
 	struct world *w = *st;
 
-	w->job = sk_loop_resolve(w->l, "no..such..name", 1, on_addrs, w, NULL); /* empty label: no question is sent */
+	w->job = sk_loop_resolve(w->l, "no..such..name", 1, on_addrs, w,
+				 NULL); /* empty label: no question is sent */
 	assert_non_null(w->job);
 	sk_loop_run(w->l);
 	assert_true(w->failed);
@@ -214,9 +215,12 @@ static void a_child_gets_exactly_its_descriptors(void **st)
 	size_t n = 0;
 	ssize_t r;
 	/* 4 is our pipe; 3 reads from go; whatever else is open would be listed */
-	const char *argv[] = { "/bin/sh", "-c",
+	const char *argv[] = {
+		"/bin/sh", "-c",
 		"read x <&3; cd /proc/$$/fd; for f in *; do case $f in 0|1|2) ;; *) echo $f $x >&4;; esac; done; "
-		"readlink 0 >&4; exit 7", NULL };
+		"readlink 0 >&4; exit 7",
+		NULL
+	};
 
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	int fds[] = { w->go[0], out[1] };

@@ -52,9 +52,18 @@ static int teardown(void **st)
 	return 0;
 }
 
-static void say_a(void *ctx) { note(ctx, 'a'); }
-static void say_b(void *ctx) { note(ctx, 'b'); }
-static void say_c(void *ctx) { note(ctx, 'c'); }
+static void say_a(void *ctx)
+{
+	note(ctx, 'a');
+}
+static void say_b(void *ctx)
+{
+	note(ctx, 'b');
+}
+static void say_c(void *ctx)
+{
+	note(ctx, 'c');
+}
 
 static void timers_fire_in_the_order_of_deadline_then_arming(void **st)
 {

@@ -140,8 +140,9 @@ static void nesting_is_limited(void **st)
 
 static void fields_of_another_type_are_absent(void **st)
 {
-	struct json_object *o = json_tokener_parse("{\"s\":\"x\",\"nul\":\"a\\u0000b\",\"i\":-5,\"big\":99999999999999999999,"
-						   "\"d\":1.5,\"t\":true,\"o\":{},\"a\":[],\"s\":\"y\"}");
+	struct json_object *o =
+		json_tokener_parse("{\"s\":\"x\",\"nul\":\"a\\u0000b\",\"i\":-5,\"big\":99999999999999999999,"
+				   "\"d\":1.5,\"t\":true,\"o\":{},\"a\":[],\"s\":\"y\"}");
 
 	(void)st;
 	assert_non_null(o);
@@ -169,11 +170,13 @@ static void bytes_that_are_not_utf8_leave_as_question_marks(void **st)
 	} row[] = {
 		{ "plain", "plain" },
 		{ "\xc3\xa4", "\xc3\xa4" },
-		{ "a\xff" "b", "a?b" },
-		{ "\xc0\x80", "??" },		 /* overlong */
-		{ "\xed\xa0\x80", "???" },	 /* a surrogate */
-		{ "\xf4\x90\x80\x80", "????" },	 /* past U+10FFFF */
-		{ "\xe2\x82", "??" },		 /* cut off */
+		{ "a\xff"
+		  "b",
+		  "a?b" },
+		{ "\xc0\x80", "??" },		/* overlong */
+		{ "\xed\xa0\x80", "???" },	/* a surrogate */
+		{ "\xf4\x90\x80\x80", "????" }, /* past U+10FFFF */
+		{ "\xe2\x82", "??" },		/* cut off */
 		{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
 	};
 
@@ -218,7 +221,8 @@ static int login_code(enum sk_code code, uint16_t status)
 
 static void results_are_the_incumbents(void **st)
 {
-	struct sk_err gone = { .code = SK_ENOTCONN, .sys = ECONNRESET }, none = { .code = SK_ENOTCONN, .sys = ENOENT };
+	struct sk_err gone = { .code = SK_ENOTCONN, .sys = ECONNRESET },
+		      none = { .code = SK_ENOTCONN, .sys = ENOENT };
 	struct sk_err refused = { .code = SK_ECONN, .sys = ECONNREFUSED };
 	struct sk_err busy = { .code = SK_ELOGIN, .login = 0x0301 };
 

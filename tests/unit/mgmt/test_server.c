@@ -140,8 +140,9 @@ static void a_request_is_answered_with_its_id(void **st)
 	turns(w);
 	assert_string_equal(hear(fd), "{\"v\":1,\"id\":7,\"event\":\"half\",\"params\":{}}");
 	assert_string_equal(hear(fd), "{\"v\":1,\"id\":7,\"result\":{\"a\":1}}");
-	assert_string_equal(hear(fd), "{\"v\":1,\"id\":8,\"error\":{\"code\":16,\"name\":\"INVALID_MGMT_REQ\",\"text\":"
-				      "\"method no.such: No such file or directory\",\"cause\":\"ENOENT\",\"errno\":2}}");
+	assert_string_equal(hear(fd),
+			    "{\"v\":1,\"id\":8,\"error\":{\"code\":16,\"name\":\"INVALID_MGMT_REQ\",\"text\":"
+			    "\"method no.such: No such file or directory\",\"cause\":\"ENOENT\",\"errno\":2}}");
 	assert_string_equal(hear(fd), "-");
 	close(fd);
 }
@@ -187,7 +188,8 @@ static void a_slow_client_costs_nobody_else_anything(void **st)
 	const char frame[] = "SKM1\0\0\0\x40{\"v\":1,";
 	int slow = dial(w), quick;
 
-	for (size_t i = 0; i < sizeof(frame) - 1; i++) { /* a byte every 400 ms: the frame's clock does not start anew */
+	for (size_t i = 0; i < sizeof(frame) - 1;
+	     i++) { /* a byte every 400 ms: the frame's clock does not start anew */
 		if (send(slow, frame + i, 1, MSG_NOSIGNAL) < 0)
 			break;
 		turns(w);
@@ -273,7 +275,9 @@ static void a_client_that_does_not_read_is_dropped(void **st)
 static void many_requests_wait_in_the_socket(void **st)
 {
 	struct world *w = *st;
-	struct sk_mgmt_limits lim = { .idle_ms = 1000, .frame_ms = 100, .per_uid = 3, .pending = 2, .out_max = 1 << 20 };
+	struct sk_mgmt_limits lim = {
+		.idle_ms = 1000, .frame_ms = 100, .per_uid = 3, .pending = 2, .out_max = 1 << 20
+	};
 	int fd;
 
 	sk_mgmt_server_limits(w->s, &lim);
@@ -299,7 +303,9 @@ static void many_requests_wait_in_the_socket(void **st)
 static void one_uid_holds_no_more_than_its_share(void **st)
 {
 	struct world *w = *st;
-	struct sk_mgmt_limits lim = { .idle_ms = 1000, .frame_ms = 100, .per_uid = 3, .pending = 2, .out_max = 1 << 20 };
+	struct sk_mgmt_limits lim = {
+		.idle_ms = 1000, .frame_ms = 100, .per_uid = 3, .pending = 2, .out_max = 1 << 20
+	};
 	int fd[4];
 
 	sk_mgmt_server_limits(w->s, &lim);

@@ -435,11 +435,13 @@ static void a_task_is_not_done_while_its_data_waits_to_be_sent(void **st)
 	rig_rsp(&r, t->x.itt, 2);
 	feed_ok(&r);
 	assert_null(sk_engine_next_done(r.e));
-	assert_int_equal(sk_engine_inflight(r.e), 0);
+	assert_int_equal(sk_engine_inflight(r.e), 1);
 	n = sk_engine_tx(r.e, iov, 64);
 	assert_int_equal(n, 1);
 	assert_int_equal(iov[0].iov_len, sum - 1000);
+	assert_false(sk_engine_pending(r.e));
 	sk_engine_tx_done(r.e, iov[0].iov_len);
+	assert_true(sk_engine_pending(r.e));
 	assert_ptr_equal(rig_done(&r), t);
 	assert_int_equal(t->scsi_status, 2);
 	rig_put(&r, t);

@@ -95,12 +95,29 @@ static int op_iface(struct sk_store *s)
 	return rc;
 }
 
+static int op_bulk(struct sk_store *s)
+{
+	struct sk_record *r = node(NEW, "::1", "1", "node.session.timeo.replacement_timeout", "78", NULL);
+	int rc = sk_store_lock(s, 1000, NULL);
+
+	if (rc == 0)
+		rc = sk_store_bulk_begin(s, NULL);
+	if (rc == 0)
+		rc = sk_store_node_put(s, r, NULL);
+	if (rc == 0)
+		rc = sk_store_bulk_commit(s, NULL);
+	sk_store_unlock(s);
+	sk_record_free(r);
+	return rc;
+}
+
 static const struct op {
 	const char *name;
 	int (*run)(struct sk_store *s);
 } ops[] = {
 	{ "new", op_new },	 { "update", op_update }, { "move", op_move },
 	{ "delete", op_delete }, { "disc", op_disc },	  { "iface", op_iface },
+	{ "bulk", op_bulk },
 };
 
 /* --- what a reader sees

@@ -112,6 +112,25 @@ static int in_a_small_disk(void (*body)(struct room *r))
 	return status;
 }
 
+/* The same inside a bulk: refused where it is staged, and what was staged before is forgotten. */
+static void expect_bulk_refusal(struct room *r)
+{
+	char *before = snapshot(r), *after;
+	struct sk_record *rec = changed(r);
+	struct sk_err err = { 0 };
+
+	assert_int_equal(sk_store_bulk_begin(r->s, NULL), 0);
+	assert_int_equal(sk_store_node_put(r->s, rec, &err), -1);
+	assert_int_equal(err.code, SK_EDB);
+	assert_int_equal(err.sys, ENOSPC);
+	sk_store_bulk_abandon(r->s);
+	after = snapshot(r);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	sk_record_free(rec);
+}
+
 static void full(struct room *r)
 {
 	char filler[128];
@@ -122,6 +141,9 @@ static void full(struct room *r)
 	snprintf(filler, sizeof(filler), "%s/filler", r->dir);
 	fill_up(filler);
 	expect_refusal(r, ENOSPC);
+	assert_int_equal(sk_store_lock(r->s, 0, NULL), 0);
+	expect_bulk_refusal(r);
+	sk_store_unlock(r->s);
 	assert_int_equal(unlink(filler), 0);
 	rec = changed(r);
 	assert_int_equal(sk_store_node_put(r->s, rec, NULL), 0);

@@ -376,6 +376,24 @@ static void reopen_max_ends_the_session(void **unused)
 	assert_true(m.acts & SK_ACT_END && m.force);
 }
 
+/* The first scan never ended: who waits for it is told all the same. */
+static void reopen_max_during_the_scan_answers(void **unused)
+{
+	struct sk_sm_cfg c = cfg;
+	struct sk_sm m;
+
+	(void)unused;
+	c.reopen_max = 1;
+	m = in(SK_ST_SCAN, &c);
+	step(&m, SK_SM_DOWN, 2000);
+	step(&m, SK_SM_TIMEOUT, m.deadline_ms);
+	step(&m, SK_SM_RESOLVED, 4000);
+	step(&m, SK_SM_DOWN, 4000);
+	assert_int_equal(m.st, SK_ST_LOGOUT);
+	assert_true(m.acts & SK_ACT_ANSWER);
+	assert_int_equal(m.result, SK_RES_TRANS_TIMEOUT);
+}
+
 static void seventeen_redirects_are_a_loop(void **unused)
 {
 	struct sk_sm m = in(SK_ST_LOGIN, &cfg);
@@ -512,6 +530,7 @@ int main(void)
 		cmocka_unit_test(time2wait_then_backoff_after_a_loss),
 		cmocka_unit_test(async_events_wait_as_the_target_says),
 		cmocka_unit_test(reopen_max_ends_the_session),
+		cmocka_unit_test(reopen_max_during_the_scan_answers),
 		cmocka_unit_test(seventeen_redirects_are_a_loop),
 		cmocka_unit_test(a_failed_redirect_starts_over_at_the_persistent_portal),
 		cmocka_unit_test(logout_in_every_state),

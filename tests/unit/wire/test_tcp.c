@@ -28,7 +28,7 @@ struct world {
 	int listener, peer, fd;
 	unsigned ups, downs, pdus;
 	enum in_pdu in_pdu;
-	int detached;		/* result of sk_wire_detach */
+	int detached; /* result of sk_wire_detach */
 	struct sk_err why;
 	uint8_t op[100];
 	char data[100][20];
@@ -291,7 +291,7 @@ static void a_connect_that_fails_at_once_is_told_later_too(void **st)
 	struct sockaddr_in *in = (struct sockaddr_in *)&w->addr;
 
 	in->sin_addr.s_addr = htonl(INADDR_BROADCAST); /* TCP to it: ENETUNREACH from connect itself */
-	w->in_pdu = CLOSE; /* and the owner closes inside down */
+	w->in_pdu = CLOSE;			       /* and the owner closes inside down */
 	w->w = sk_wire_open(w->l, &w->addr, &cfg, &events, w, NULL);
 	assert_non_null(w->w);
 	assert_int_equal(w->downs, 0);
@@ -342,7 +342,9 @@ static void more_data_than_allowed_is_the_targets_error(void **st)
 static void options_are_set(void **st)
 {
 	struct world *w = *st;
-	struct sk_wire_cfg cfg = { .max_data = 8192, .window_size = 65536, .tos = 0x10, .congestion = "no-such", .netdev = "lo" };
+	struct sk_wire_cfg cfg = {
+		.max_data = 8192, .window_size = 65536, .tos = 0x10, .congestion = "no-such", .netdev = "lo"
+	};
 	int v;
 	socklen_t len = sizeof(v);
 	char dev[16];
@@ -367,7 +369,8 @@ static void options_are_set(void **st)
 static void a_device_that_does_not_exist_is_not_replaced(void **st)
 {
 	struct world *w = *st;
-	struct sk_wire_cfg cfg = { .max_data = 8192, .netdev = "nosuchdev0" }, mac = { .hwaddress = "02:ff:00:00:00:01" };
+	struct sk_wire_cfg cfg = { .max_data = 8192, .netdev = "nosuchdev0" },
+			   mac = { .hwaddress = "02:ff:00:00:00:01" };
 	struct sk_wire_cfg bad = { .hwaddress = "02:ff:00" };
 	struct sk_err err = { 0 };
 

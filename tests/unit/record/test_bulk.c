@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Many changes at once: nothing shows before the commit, everything after it. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/store_impl.h"
+
+#define DISK1 "iqn.2026-11.com.example:disk1"
+
+static struct sk_record *numbered(unsigned n)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "iqn.2026-11.com.example:bulk%u", n);
+	return node(name, "192.0.2.1", "1", "node.startup", "automatic", NULL);
+}
+
+static bool count(void *ctx, const struct sk_node_key *key, const struct sk_record *r)
+{
+	(void)r;
+	*(unsigned *)ctx += strstr(key->target.s, ":bulk") != NULL;
+	return true;
+}
+
+static unsigned bulks(struct room *r)
+{
+	const struct sk_node_selector all = { .port = -1 };
+	unsigned n = 0;
+
+	assert_true(sk_store_nodes(r->s, &all, count, &n, NULL, NULL, NULL) >= 0);
+	return n;
+}
+
+static void stage(struct room *r, unsigned n)
+{
+	assert_int_equal(sk_store_lock(r->s, 0, NULL), 0);
+	assert_int_equal(sk_store_bulk_begin(r->s, NULL), 0);
+	for (unsigned i = 0; i < n; i++) {
+		struct sk_record *rec = numbered(i);
+
+		assert_int_equal(sk_store_node_put(r->s, rec, NULL), 0);
+		sk_record_free(rec);
+	}
+}
+
+static void nothing_shows_before_the_commit(void **st)
+{
+	struct sk_node_key k = { .target = { DISK1 }, .portal = { "127.0.0.1", 3260, 1 }, .iface = "default" };
+	struct room r;
+	char *before, *after;
+
+	(void)st;
+	room_open(&r, "basic");
+	before = snapshot(&r);
+	stage(&r, 500);
+	assert_int_equal(sk_store_node_delete(r.s, &k, NULL), 0);
+	after = snapshot(&r);
+	assert_string_equal(before, after);
+	assert_int_equal(sk_store_bulk_commit(r.s, NULL), 0);
+	sk_store_unlock(r.s);
+	assert_int_equal(bulks(&r), 500);
+	assert_null(sk_store_node_get(r.s, &k, NULL));
+	assert_true(exists(&r, "static/iqn.2026-11.com.example:bulk7,192.0.2.1,3260,1,default"));
+	assert_false(exists(&r, ".siskin/bulk-0"));
+	free(before);
+	free(after);
+	room_close(&r);
+}
+
+static void what_is_abandoned_leaves_nothing(void **st)
+{
+	struct room r;
+	char *before, *after;
+
+	(void)st;
+	room_open(&r, "basic");
+	before = snapshot(&r);
+	stage(&r, 10);
+	assert_true(exists(&r, ".siskin/bulk-9"));
+	sk_store_bulk_abandon(r.s);
+	sk_store_unlock(r.s);
+	assert_false(exists(&r, ".siskin/bulk-0"));
+	assert_false(exists(&r, ".siskin/bulk-9"));
+	after = snapshot(&r);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	room_close(&r);
+}
+
+static void leftovers_of_a_crash_are_swept_by_the_next(void **st)
+{
+	struct room r;
+
+	(void)st;
+	room_open(&r, "basic");
+	assert_int_equal(sk_store_lock(r.s, 0, NULL), 0);
+	spill(below(&r, ".siskin/bulk-2"), "half", 4);
+	assert_int_equal(sk_store_bulk_begin(r.s, NULL), 0);
+	assert_false(exists(&r, ".siskin/bulk-2"));
+	assert_int_equal(sk_store_bulk_commit(r.s, NULL), 0);
+	sk_store_unlock(r.s);
+	assert_int_equal(bulks(&r), 0);
+	room_close(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_shows_before_the_commit),
+		cmocka_unit_test(what_is_abandoned_leaves_nothing),
+		cmocka_unit_test(leftovers_of_a_crash_are_swept_by_the_next),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
