@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/num.h"
 
+#define BREAKS_MAX 4	/* a command may see so many connections broken by the target */
 #define GROW_AFTER 64	/* successes until a depth that was cut grows by one */
 
 void sk_reqs_add(struct sk_reqs *q, struct sk_disk_req *req)
@@ -194,6 +195,7 @@ static void advance(struct sk_lun *l, struct sk_errand *j)
 	struct sk_disk_req *req = j->req;
 
 	req->tries = 0;
+	req->breaks = 0;
 	req->since_ms = 0;
 	if (j->cmd.op == SK_BLK_FLUSH)
 		req->done = 1;
@@ -255,6 +257,17 @@ static void unsupported(struct sk_lun *l, struct sk_errand *j, const struct sk_v
 		failed(l, j, v);
 }
 
+/* Sent again by the next connection, unless it is what makes the target break each of them. */
+static void lost(struct sk_lun *l, struct sk_errand *j)
+{
+	if (l->s->broken && ++j->req->breaks > BREAKS_MAX) {
+		log_failure(l, j, EIO);
+		complete(l, j->req, EIO);
+		return;
+	}
+	sk_lun_requeue(l, j->req);
+}
+
 void sk_lun_done(struct sk_lun *l, struct sk_errand *j)
 {
 	struct sk_task *t = j->task;
@@ -263,7 +276,7 @@ void sk_lun_done(struct sk_lun *l, struct sk_errand *j)
 	l->inflight--;
 	l->s->n_block--;
 	if (t->end == SK_END_LOST && l->s->state == SK_SERVE_DOWN) {
-		sk_lun_requeue(l, j->req);	/* sent again by the next connection */
+		lost(l, j);
 		return;
 	}
 	/* GOOD for fewer bytes than asked for leaves part of the buffer unwritten: that is no success */

@@ -112,6 +112,7 @@ struct sk_serve {
 	uint64_t house_ms;		/* when every LUN is to be looked at again; 0: in this turn */
 	bool starved;			/* something waits for a task */
 	bool asked_out;			/* the target asked for a logout */
+	bool broken;			/* the connection ended because the target broke the protocol */
 	bool want_drop;
 	struct sk_err drop_why;
 };

@@ -292,6 +292,7 @@ void sk_serve_lost(struct sk_serve *s, const struct sk_err *why, uint64_t now_ms
 		return;
 	sk_warning(SK_ROOM_DATAPATH, "connection lost: %s", why->msg);
 	s->state = SK_SERVE_DOWN;
+	s->broken = why->code == SK_EPROTO;
 	s->down_ms = now_ms;
 	s->want_drop = false;
 	sk_engine_drop(s->e);
