@@ -132,12 +132,15 @@ static int do_read(struct fuse_front *f, struct slot *s, const struct sk_fuse_re
 static int do_write(struct fuse_front *f, struct slot *s, const struct sk_fuse_req *r, struct sk_fuse_unit *u, uint32_t unit)
 {
 	uint64_t off = r->in.write.offset, mask = u->info.block_size - 1U;
-	uint64_t len = off < u->info.size ? SK_MIN(u->info.size - off, (uint64_t)r->data.n) : 0;
+	uint64_t len = r->data.n;
 
 	if (u->info.read_only)
 		return EROFS;
 	if (!len)
-		return r->data.n ? ENOSPC : EINVAL;
+		return EINVAL;
+	/* Never a part of it: a loop device whose disk has shrunk takes a short write for a whole one. */
+	if (!sk_fits(off, len, u->info.size))
+		return ENOSPC;
 	if ((off | len) & mask)		/* reading, changing and writing a block would race with other writers */
 		return EINVAL;
 	u->written = true;
@@ -161,10 +164,7 @@ static int do_fallocate(struct fuse_front *f, struct slot *s, const struct sk_fu
 	 * be the kernel's answer for every disk of the mount from here on.) */
 	if (mode == FALLOC_FL_PUNCH_HOLE && !u->info.discard_granularity)
 		return EOPNOTSUPP;
-	if (!len || off >= u->info.size)
-		return EINVAL;
-	len = SK_MIN(len, u->info.size - off);
-	if ((off | len) & mask)
+	if (!len || !sk_fits(off, len, u->info.size) || (off | len) & mask)
 		return EINVAL;
 	u->written = true;
 	pass_on(f, s, r, (struct sk_disk_req){ .op = mode == FALLOC_FL_PUNCH_HOLE ? SK_DISK_PUNCH : SK_DISK_ZERO,

@@ -223,10 +223,27 @@ static void writes_land_aligned_and_whole_blocks_only(void **st)
 	assert_int_equal(write_at(r, node, 512, 100, 0), -EINVAL);
 	assert_int_equal(write_at(r, node, 1 << 20, 512, 0), -ENOSPC);
 	assert_int_equal(write_at(r, ro, 0, 512, 0), -EROFS);
-	assert_int_equal(write_at(r, node, (1 << 20) - 512, 1024, 0), 1);
-	assert_int_equal(r->reqs[1]->len, 512);
+	assert_int_equal(write_at(r, node, (1 << 20) - 512, 512, 0), 1);
 	r->f->ops->complete(r->f, r->reqs[1], ENOSPC);
 	assert_int_equal(heard(r), -ENOSPC);
+}
+
+/* The kernel's loop device does not look at how much of a write was done. */
+static void a_write_over_the_end_of_a_shrunk_disk_is_refused_whole(void **st)
+{
+	struct rig *r = *st;
+	uint64_t node = disk(r, 1, 512, false);
+	struct sk_disk_info small = { .lun = 1, .size = 65536, .block_size = 512, .write_cache = true };
+	struct fuse_fallocate_in zero = { .offset = 61440, .length = 8192, .mode = FALLOC_FL_ZERO_RANGE };
+
+	r->f->ops->change(r->f, (uint32_t)node - 2, &small);
+	assert_int_equal(write_at(r, node, 61440, 8192, 0), -ENOSPC);
+	assert_int_equal(write_at(r, node, UINT64_MAX - 511, 1024, 0), -ENOSPC);
+	assert_int_equal(call(r, FUSE_FALLOCATE, node, &zero, sizeof(zero)), -EINVAL);
+	assert_int_equal(r->n_reqs, 0);
+	assert_int_equal(write_at(r, node, 61440, 4096, 0), 1);
+	r->f->ops->complete(r->f, r->reqs[0], 0);
+	assert_int_equal(heard(r), 0);
 }
 
 static void flush_only_after_writes_fsync_always(void **st)
@@ -261,7 +278,8 @@ static void holes_and_zeroes(void **st)
 		{ 0, 4096, 0, -EOPNOTSUPP, -EOPNOTSUPP },
 		{ 1, 4096, FALLOC_FL_ZERO_RANGE, -EINVAL, -EINVAL },
 		{ 1 << 20, 4096, FALLOC_FL_ZERO_RANGE, -EINVAL, -EINVAL },
-		{ 512, UINT64_MAX, FALLOC_FL_ZERO_RANGE, 1, 1 },
+		{ 512, UINT64_MAX, FALLOC_FL_ZERO_RANGE, -EINVAL, -EINVAL },
+		{ 512, (1 << 20) - 512, FALLOC_FL_ZERO_RANGE, 1, 1 },
 	};
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++) {
@@ -361,6 +379,7 @@ int main(void)
 		T(files_are_there),
 		T(reads_are_widened_to_blocks_and_cut_to_what_was_asked),
 		T(writes_land_aligned_and_whole_blocks_only),
+		T(a_write_over_the_end_of_a_shrunk_disk_is_refused_whole),
 		T(flush_only_after_writes_fsync_always),
 		T(holes_and_zeroes),
 		T(depth_is_the_number_of_requests_taken),
