@@ -68,7 +68,7 @@ struct sk_task {
 	uint8_t sense[SK_SENSE_MAX];
 	bool underflow, overflow;
 	uint32_t residual;
-	uint32_t transferred; /* bytes that really moved: read: in the buffer, write: asked for by the target */
+	uint32_t transferred; /* bytes that really moved: read: into the buffer, write: out, as the target asked */
 
 	/* the engine's own */
 	struct sk_task_priv {

@@ -75,6 +75,17 @@ static int residual_take(struct sk_task *t, uint8_t flags, uint32_t residual, co
 	return 0;
 }
 
+/* Data of a write that the target asked for, or had coming, and that is not even in the out queue. */
+static uint32_t unsent(const struct sk_engine *e, const struct sk_task *t)
+{
+	uint32_t n = t->x.unsol_left;
+
+	if (t->x.n_r2t)
+		for (uint32_t i = t->x.r2t_first; i != R2T_NONE; i = e->recs[i].next)
+			n += e->recs[i].left;
+	return n;
+}
+
 static int data_in_tail(struct sk_engine *e, struct sk_err *err)
 {
 	const uint8_t *bhs = e->rx.bhs;
@@ -124,6 +135,7 @@ static int scsi_rsp_tail(struct sk_engine *e, struct sk_err *err)
 		task_over(e, t, SK_END_REJECTED);
 		return 0;
 	}
+	t->transferred -= SK_MIN(t->transferred, unsent(e, t));
 	if (residual_take(t, r.flags, r.residual, "SCSI Response", err) < 0)
 		return -1;
 	t->sense_len = (uint16_t)SK_MIN(sense.n, (size_t)SK_SENSE_MAX);

@@ -111,6 +111,28 @@ static void a_good_read_that_is_short_says_so(void **st)
 	rig_close(&r);
 }
 
+/* Nothing stops a target from answering GOOD before it can have the data. */
+static void a_write_answered_before_its_data_was_sent_says_so(void **st)
+{
+	struct sk_params par = rig_params();
+	struct rig r = { 0 };
+	struct rig_pdu p;
+	struct sk_task *t;
+
+	(void)st;
+	rig_open(&r, &par, NULL);
+	t = rig_task(&r, SK_DIR_WRITE, 32768, 1);
+	rig_expect(&r, SK_OP_SCSI_CMD, &p);
+	rig_r2t(&r, sk_bhs_itt(p.bhs), 7, 0, p.n, 32768 - p.n);
+	rig_rsp(&r, sk_bhs_itt(p.bhs), 0);
+	feed_ok(&r);
+	assert_ptr_equal(rig_done(&r), t);
+	assert_int_equal(t->end, SK_END_STATUS);
+	assert_int_equal(t->transferred, p.n);
+	rig_put(&r, t);
+	rig_close(&r);
+}
+
 static void response_other_than_0_is_not_a_status(void **st)
 {
 	struct sk_params par = rig_params();
@@ -613,6 +635,7 @@ int main(void)
 		cmocka_unit_test(a_read_with_its_status_in_the_last_data_in),
 		cmocka_unit_test(check_condition_carries_sense),
 		cmocka_unit_test(a_good_read_that_is_short_says_so),
+		cmocka_unit_test(a_write_answered_before_its_data_was_sent_says_so),
 		cmocka_unit_test(response_other_than_0_is_not_a_status),
 		cmocka_unit_test(writes_send_what_was_agreed_without_being_asked),
 		cmocka_unit_test(several_r2ts_are_answered_in_their_order),
