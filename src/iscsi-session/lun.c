@@ -124,6 +124,7 @@ static bool step(struct sk_lun *l, struct sk_disk_req *req)
 	}
 	j = s->n_block < s->cfg.cmds_max ? sk_errand_get(s, SK_ERRAND_BLOCK, l, l->wire) : NULL;
 	if (!j) {
+		s->starved = true;
 		sk_lun_requeue(l, req);
 		return false;
 	}
@@ -268,6 +269,36 @@ static void lost(struct sk_lun *l, struct sk_errand *j)
 	sk_lun_requeue(l, j->req);
 }
 
+/* Success for fewer bytes than asked for leaves part of the buffer, or of the disk, unwritten: that is no success, whether
+ * or not the target admits it by a residual count. */
+static bool is_short(const struct sk_task *t)
+{
+	return t->transferred < t->len || t->overflow || (t->underflow && t->residual);
+}
+
+/* A flush vouches for every write before it; one of them is known to be lost. Told once. */
+static bool flush_counts(struct sk_lun *l, const struct sk_errand *j)
+{
+	bool lost = l->lost_write && j->cmd.op == SK_BLK_FLUSH;
+
+	if (lost)
+		l->lost_write = false;
+	return !lost;
+}
+
+void sk_lun_note(struct sk_lun *l, const struct sk_task *t, const struct sk_verdict *v)
+{
+	struct sk_sense sense;
+	char text[160];
+
+	if (!v->lost)
+		return;
+	l->lost_write = true;
+	sense = sk_sense_parse(sk_span(t->sense, t->sense_len));
+	sk_error(SK_ROOM_DATAPATH, "lun %" PRIu64 ": data written before is lost, the next flush fails: %s", l->number,
+		 sk_sense_text(&sense, text, sizeof(text)));
+}
+
 void sk_lun_done(struct sk_lun *l, struct sk_errand *j)
 {
 	struct sk_task *t = j->task;
@@ -279,8 +310,8 @@ void sk_lun_done(struct sk_lun *l, struct sk_errand *j)
 		lost(l, j);
 		return;
 	}
-	/* GOOD for fewer bytes than asked for leaves part of the buffer unwritten: that is no success */
-	if (v.react == SK_REACT_DONE && (t->overflow || (t->underflow && t->residual)))
+	sk_lun_note(l, t, &v);
+	if (v.react == SK_REACT_DONE && (is_short(t) || !flush_counts(l, j)))
 		v = (struct sk_verdict){ .react = SK_REACT_FAIL, .sys = EIO };
 	if (v.shrink)
 		shrink(l);

@@ -60,6 +60,9 @@ struct sk_lun {
 	uint64_t wire, number;
 	enum sk_lun_state state;
 	bool listed;			/* looked at by the scan under way */
+	bool lost_write;		/* a write that was reported as done is lost: the next flush must say so */
+	uint64_t look_ms;		/* it could not be identified: when to ask again; 0 = not needed */
+	uint32_t look_delay_ms;
 	uint32_t unit;
 	struct sk_lun_facts facts;
 	struct sk_disk disk;
@@ -141,6 +144,8 @@ void sk_reqs_add(struct sk_reqs *q, struct sk_disk_req *req);
 struct sk_disk_req *sk_reqs_take(struct sk_reqs *q);
 void sk_lun_pump(struct sk_lun *l);
 void sk_lun_done(struct sk_lun *l, struct sk_errand *j);
+/** sk_lun_note - what an answer to any command tells of earlier ones */
+void sk_lun_note(struct sk_lun *l, const struct sk_task *t, const struct sk_verdict *v);
 void sk_lun_due(struct sk_lun *l);		/* delayed requests whose time has come */
 uint64_t sk_lun_next_ms(const struct sk_lun *l);
 void sk_lun_fail(struct sk_lun *l, int error);	/* everything that waits */
@@ -152,6 +157,8 @@ void sk_probe_start(struct sk_lun *l, enum sk_probe_kind kind);
 void sk_probe_pump(struct sk_lun *l);
 void sk_probe_done(struct sk_lun *l, struct sk_errand *j);
 void sk_probe_lost(struct sk_lun *l);		/* its command is gone with the connection */
+/** sk_probe_due - a LUN that could not be identified is asked again when its time has come */
+void sk_probe_due(struct sk_lun *l);
 /** sk_probe_holds - block requests of this LUN must wait */
 bool sk_probe_holds(const struct sk_lun *l);
 

@@ -12,6 +12,8 @@
 #include "scsi/cdb.h"
 
 #define FIRST_PATIENCE_MS 20000U	/* a LUN that is not ready delays the scan by that much at most */
+#define LOOK_FIRST_MS 15000U	/* until a LUN that could not be identified is asked again; doubles */
+#define LOOK_LAST_MS 240000U
 #define MODE_ALL 0x3f
 #define MODE_CACHING 0x08
 
@@ -223,6 +225,7 @@ static void settle(struct sk_lun *l)
 {
 	struct sk_lun_facts *f = &l->probe.now;
 
+	l->look_ms = l->look_delay_ms = 0;
 	if (f->ident.kind == SK_IDENT_NONE)
 		sk_ident_from_serial(&f->inq, f->serial, &f->ident);
 	if (f->inq.qualifier != 0 && l->state != SK_LUN_NEW)
@@ -237,6 +240,10 @@ static void settle(struct sk_lun *l)
 static void give_up(struct sk_lun *l, const char *what, const char *why, bool gone)
 {
 	sk_warning(SK_ROOM_DATAPATH, "lun %" PRIu64 ": %s: %s", l->number, what, why);
+	if (!gone) {
+		l->look_delay_ms = l->look_delay_ms ? SK_MIN(2 * l->look_delay_ms, LOOK_LAST_MS) : LOOK_FIRST_MS;
+		l->look_ms = l->s->now_ms + l->look_delay_ms;
+	}
 	if (l->unit != SK_UNIT_NONE && (gone || l->probe.kind == SK_PROBE_ALL))
 		sk_lun_off(l, false, gone ? "the target does not have it any more" : "it could not be identified");
 	else if (l->unit == SK_UNIT_NONE)
@@ -258,6 +265,14 @@ static void next_step(struct sk_lun *l)
 	}
 	p->retry_ms = 1;
 	l->s->house_ms = 0;
+}
+
+void sk_probe_due(struct sk_lun *l)
+{
+	if (!l->look_ms || l->look_ms > l->s->now_ms)
+		return;
+	l->look_ms = 0;
+	sk_probe_start(l, SK_PROBE_ALL);
 }
 
 static const char *failure_text(const struct sk_task *t, char *buf, size_t n)
@@ -283,6 +298,7 @@ void sk_probe_done(struct sk_lun *l, struct sk_errand *j)
 		sk_probe_lost(l);
 		return;
 	}
+	sk_lun_note(l, t, &v);
 	if (sk_react_retries(v.react) && (v.react != SK_REACT_LATER || l->s->now_ms - p->since_ms < patience)) {
 		p->tries++;
 		p->retry_ms = SK_MAX(l->s->now_ms + v.delay_ms, 1U);

@@ -185,11 +185,14 @@ static void keep_house(struct sk_serve *s)
 		struct sk_lun *l = s->luns[(s->next_lun + i) % s->n_luns];
 
 		sk_lun_due(l);
+		sk_probe_due(l);
 		sk_probe_pump(l);
 		sk_lun_pump(l);
 		next = SK_MIN(next, sk_lun_next_ms(l));
 		if (l->probe.kind != SK_PROBE_NONE && l->probe.retry_ms > s->now_ms)
 			next = SK_MIN(next, l->probe.retry_ms);
+		if (l->look_ms)
+			next = SK_MIN(next, l->look_ms);
 	}
 	if (s->starved && s->n_luns)
 		s->next_lun = (s->next_lun + 1) % s->n_luns;

@@ -167,8 +167,10 @@ void sk_lun_settle_known(struct sk_lun *l)
 	l->disk.blocks = now.blocks;
 	l->disk.read_only = now.read_only;
 	l->disk.write_cache = now.write_cache;
+	l->disk.sync16 = l->disk.no_sync = false;	/* refused then; what answers now may know it */
 	info = disk_info(l);
-	if (now.blocks != was.blocks || now.read_only != was.read_only || l->state == SK_LUN_OFF) {
+	if (now.blocks != was.blocks || now.read_only != was.read_only || now.write_cache != was.write_cache ||
+	    l->state == SK_LUN_OFF) {	/* the front end too must know that flushes count from now on */
 		sk_notice(SK_ROOM_DATAPATH, "lun %" PRIu64 ": %" PRIu64 " blocks of %u bytes%s", l->number, now.blocks,
 			  now.block_size, now.read_only ? ", read-only" : "");
 		l->s->front->ops->change(l->s->front, l->unit, &info);

@@ -85,6 +85,7 @@ struct sk_verdict {
 	uint32_t delay_ms; /* for LATER */
 	int sys;	   /* errno for whoever asked, 0 for DONE; for retries: the errno if no retry follows */
 	bool shrink;	   /* the device has too much to do: fewer commands at once */
+	bool lost;	   /* data of an earlier write, which was reported as done, did not reach the medium */
 };
 
 #define SK_RETRY_ATTENTION 5	/* unit attentions per command */

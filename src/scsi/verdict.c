@@ -162,6 +162,7 @@ static struct sk_verdict by_sense(struct sk_span data, unsigned tries)
 	}
 	if (s.deferred) { /* this command was not carried out; the error is an earlier one's */
 		v.react = tries < RETRY_ABORTED ? SK_REACT_RETRY : SK_REACT_FAIL;
+		v.lost = row_of(&s)->react != SK_REACT_DONE && s.key != SK_KEY_UNIT_ATTENTION;
 		return v;
 	}
 	r = row_of(&s);

@@ -112,6 +112,28 @@ static void queue_depth_and_cmds_max_hold(void **st)
 	rig_free(r);
 }
 
+/* All of cmds_max is with one disk, whose queue is long; a request of another disk has its turn all the same. */
+static void no_disk_waits_for_tasks_that_another_uses_up(void **st)
+{
+	struct sk_serve_cfg cfg = plain;
+	struct rig *r;
+
+	(void)st;
+	cfg.cmds_max = cfg.queue_depth = 4;
+	r = rig_new(&cfg);
+	r->luns[2] = (struct fake_lun){ .there = true, .naa = "6001405000000002", .blocks = 1024 };
+	rig_up(r);
+	r->hold = 1;
+	for (unsigned i = 0; i < 4; i++)
+		rig_req(r, i, 0, SK_DISK_READ, i * 4096, 4096);
+	rig_req(r, 4, 1, SK_DISK_READ, 0, 4096);
+	assert_int_equal(r->n_sent, 4);
+	r->hold = 0;
+	rig_run(r);
+	assert_true(r->reqs[4].done);
+	rig_free(r);
+}
+
 static bool busy_once(struct rig *r, struct sk_task *t)
 {
 	if (!is_block(t) || r->answered >= 3)
@@ -429,19 +451,80 @@ static bool short_answer(struct rig *r, struct sk_task *t)
 	return true;
 }
 
-static void good_for_less_than_asked_is_an_error(void **st)
+static bool short_and_silent(struct rig *r, struct sk_task *t)
 {
-	struct rig *r = ready(&plain);
-
-	(void)st;
-	r->answer = short_answer;
-	rig_req(r, 0, 0, SK_DISK_READ, 0, 4096);
-	rig_run(r);
-	assert_int_equal(r->reqs[0].error, EIO);
-	rig_free(r);
+	(void)r;
+	if (!is_block(t))
+		return false;
+	task_good(t);
+	t->transferred = t->len - 512;
+	return true;
 }
 
-/* The commands a request leads to, one after the other */
+static bool short_and_recovered(struct rig *r, struct sk_task *t)
+{
+	(void)r;
+	if (!is_block(t))
+		return false;
+	task_sense(t, SK_KEY_RECOVERED, 0x17, 0x01);
+	t->transferred = t->len - 512;
+	return true;
+}
+
+static void success_for_less_than_asked_is_an_error(void **st)
+{
+	static bool (*const answers[])(struct rig *, struct sk_task *) = { short_answer, short_and_silent,
+									   short_and_recovered };
+	static const enum sk_disk_op ops[] = { SK_DISK_READ, SK_DISK_WRITE };
+
+	(void)st;
+	for (size_t i = 0; i < SK_ARRAY_LEN(answers) * SK_ARRAY_LEN(ops); i++) {
+		struct rig *r = ready(&plain);
+
+		r->answer = answers[i / SK_ARRAY_LEN(ops)];
+		rig_req(r, 0, 0, ops[i % SK_ARRAY_LEN(ops)], 0, 4096);
+		rig_run(r);
+		assert_int_equal(r->reqs[0].error, EIO);
+		rig_free(r);
+	}
+}
+
+static bool deferred_once(struct rig *r, struct sk_task *t)
+{
+	if (!is_block(t) || r->answered)
+		return false;
+	task_sense(t, SK_KEY_MEDIUM, 0x0c, 0);
+	t->sense[0] = 0x71;
+	return true;
+}
+
+/* A target with a volatile cache tells with a later command that it could not keep what it had taken. */
+static void a_lost_write_fails_the_next_flush(void **st)
+{
+	static const enum sk_disk_op ops[] = { SK_DISK_READ, SK_DISK_WRITE, SK_DISK_FLUSH };
+
+	(void)st;
+	for (size_t i = 0; i < SK_ARRAY_LEN(ops); i++) {
+		struct rig *r = ready(&plain);
+
+		rig_req(r, 0, 0, SK_DISK_WRITE, 0, 512);
+		rig_run(r);
+		r->answer = deferred_once;
+		rig_req(r, 1, 0, ops[i], 0, ops[i] == SK_DISK_FLUSH ? 0 : 512);
+		rig_run(r);
+		if (ops[i] != SK_DISK_FLUSH) {
+			assert_int_equal(r->reqs[1].error, 0);	/* itself it was done, at the second try */
+			rig_req(r, 1, 0, SK_DISK_FLUSH, 0, 0);
+			rig_run(r);
+		}
+		assert_int_equal(r->reqs[1].error, EIO);
+		rig_req(r, 2, 0, SK_DISK_FLUSH, 0, 0);		/* told once */
+		rig_run(r);
+		assert_int_equal(r->reqs[2].error, 0);
+		rig_free(r);
+	}
+}
+
 static uint8_t seen[8][16];
 
 static bool record(struct rig *r, struct sk_task *t)
@@ -454,6 +537,44 @@ static bool record(struct rig *r, struct sk_task *t)
 	return true;
 }
 
+static bool no_sync(struct rig *r, struct sk_task *t)
+{
+	(void)r;
+	if (t->cdb[0] != SK_SCSI_SYNCHRONIZE_CACHE_10 && t->cdb[0] != SK_SCSI_SYNCHRONIZE_CACHE_16)
+		return false;
+	task_sense(t, SK_KEY_ILLEGAL_REQUEST, 0x20, 0);
+	return true;
+}
+
+/* The front end answers flushes of a disk without a cache by itself. */
+static void a_cache_that_is_switched_on_is_flushed(void **st)
+{
+	struct rig *r = rig_new(&plain);
+
+	(void)st;
+	r->luns[1].write_cache = false;
+	rig_up(r);
+	assert_false(r->disks[0].write_cache);
+	r->luns[1].write_cache = true;
+	sk_serve_rescan(r->s);
+	rig_run(r);
+	assert_true(r->disks[0].write_cache);
+	r->answer = no_sync;
+	rig_req(r, 0, 0, SK_DISK_FLUSH, 0, 0);
+	rig_run(r);
+	assert_int_equal(r->reqs[0].error, 0);
+	rig_lost(r);		/* what answers after the next login may have learnt it */
+	r->answer = record;
+	r->answered = 0;
+	rig_up(r);
+	rig_req(r, 1, 0, SK_DISK_FLUSH, 0, 0);
+	rig_run(r);
+	assert_int_equal(r->answered, 1);
+	assert_int_equal(seen[0][0], SK_SCSI_SYNCHRONIZE_CACHE_10);
+	rig_free(r);
+}
+
+/* The commands a request leads to, one after the other */
 static void forced_write(bool dpofua)
 {
 	struct rig *r = rig_new(&plain);
@@ -638,6 +759,12 @@ static void io_waits_for_the_identity_but_not_for_ever(void **st)
 	assert_false(r->reqs[0].done);
 	rig_pass(r, 40000);
 	assert_int_equal(r->reqs[0].error, EIO);
+	r->answer = NULL;			/* it comes to itself, and nobody has to ask for a scan */
+	rig_pass(r, 300000);
+	assert_int_equal(r->states[0], SK_DISK_RUNNING);
+	rig_req(r, 1, 0, SK_DISK_READ, 0, 512);
+	rig_run(r);
+	assert_int_equal(r->reqs[1].error, 0);
 	rig_free(r);
 }
 
@@ -660,7 +787,10 @@ int main(void)
 		cmocka_unit_test(replacement_timeout_of_zero_and_of_none),
 		cmocka_unit_test(sense_becomes_errno),
 		cmocka_unit_test(a_disk_that_becomes_read_only),
-		cmocka_unit_test(good_for_less_than_asked_is_an_error),
+		cmocka_unit_test(success_for_less_than_asked_is_an_error),
+		cmocka_unit_test(a_lost_write_fails_the_next_flush),
+		cmocka_unit_test(a_cache_that_is_switched_on_is_flushed),
+		cmocka_unit_test(no_disk_waits_for_tasks_that_another_uses_up),
 		cmocka_unit_test(a_forced_write_is_on_the_medium),
 		cmocka_unit_test(a_hole_is_zeroes_whatever_the_device_can_do),
 		cmocka_unit_test(a_silent_connection_is_dropped),
