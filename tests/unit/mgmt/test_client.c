@@ -29,7 +29,7 @@ struct world {
 	pthread_t thread;
 	bool running;
 	char dir[64], path[80];
-	struct sk_mgmt_req *held;
+	struct sk_mgmt_req *held, *last;
 	unsigned events;
 	char trace[64];
 };
@@ -53,7 +53,7 @@ static void handler(void *ctx, struct sk_mgmt_req *req, const char *method, stru
 			sk_mgmt_answer(sk_give(w->held), NULL);
 	} else if (!strcmp(method, "stop")) {
 		sk_loop_stop(w->l); /* no answer: the daemon dies */
-		w->held = req;
+		w->last = req;
 	} else {
 		sk_fail(&err, SK_EAUTH, "no");
 		err.login = 0x0201;
@@ -69,6 +69,8 @@ static void *serve(void *ctx)
 	sk_mgmt_server_free(w->s);
 	if (w->held)
 		sk_mgmt_answer(w->held, NULL);
+	if (w->last)
+		sk_mgmt_answer(w->last, NULL);
 	sk_loop_free(w->l);
 	return NULL;
 }
