@@ -34,23 +34,27 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "programs(name, …): siskin (the default) or 2.1.8")
 
 
+def wanted(config, item):
+    """The full ones only with --all; on other kernels than user-mode Linux only the core."""
+    kernels = config.getoption("--kernel").split(",")
+    kernel = item.callspec.params.get("kernel", "uml") if hasattr(item, "callspec") else "uml"
+    mark = item.get_closest_marker
+    return kernel in kernels and (kernel == "uml" or mark("core")) and (config.getoption("--all") or not mark("full"))
+
+
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--all"):
-        full = [i for i in items if i.get_closest_marker("full")]
-        items[:] = [i for i in items if i not in full]
-        config.hook.pytest_deselected(items=full)
+    unwanted = [i for i in items if not wanted(config, i)]
+    items[:] = [i for i in items if i not in unwanted]
+    config.hook.pytest_deselected(items=unwanted)
 
 
 def pytest_generate_tests(metafunc):
-    """Each test once per kernel (only the core on others than user-mode Linux) and per set of programs."""
-    def parametrize(name, values):
-        if name in metafunc.fixturenames:
-            metafunc.parametrize(name, values, scope="session")
-
-    core = metafunc.definition.get_closest_marker("core")
-    parametrize("kernel", [k for k in metafunc.config.getoption("--kernel").split(",") if core or k == "uml"])
-    programs = metafunc.definition.get_closest_marker("programs")
-    parametrize("programs", programs.args if programs else ["siskin"])
+    """Each test once per kernel and per set of programs."""
+    if "kernel" in metafunc.fixturenames:
+        metafunc.parametrize("kernel", metafunc.config.getoption("--kernel").split(","), scope="session")
+    if "programs" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("programs")
+        metafunc.parametrize("programs", mark.args if mark else ["siskin"], scope="session")
 
 
 @pytest.fixture(scope="session")

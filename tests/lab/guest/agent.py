@@ -168,7 +168,8 @@ def reap(jobs):
 
 
 def main():
-    tty.setraw(0)
+    if os.isatty(0):
+        tty.setraw(0)
     wake, poke = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(poke, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-from cache import FIXTURES, SYSTEM_PATH
+from cache import FIXTURES, SYSTEM_PATH, Unavailable
 
 BOOT_SECONDS = 60
 GRACE_SECONDS = 20  # beyond a command's own limit, before the guest counts as hung
@@ -111,7 +111,7 @@ class Guest:
     # --- life ---------------------------------------------------------------------------------------------------------
 
     def launch(self):
-        """Start the process; set self.process, self.line (a socket to the agent) and self.init_seconds."""
+        """Start the process with spawn(); set self.line, a socket to the agent."""
         raise NotImplementedError
 
     def boot(self):
@@ -159,6 +159,18 @@ class Guest:
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)  # unshare: its pid namespace ends with it
             self.process.wait()
+
+    def spawn(self, argv, fd):
+        """The process that is the guest, apart from the host; it gets the other end of our line as fd."""
+        if os.geteuid() != 0:
+            raise Unavailable("the lab needs root, for namespaces and a root that can be read")
+        for tool in (argv[0], "unshare", "modprobe", "python3", "ip"):
+            if not shutil.which(tool):
+                raise Unavailable(f"{tool} is not installed: run tools/setup lab-all")
+        env = {"PATH": os.environ["PATH"], "LAB_DIR": str(self.dir), "HOME": str(self.dir)}
+        with open(self.console, "wb") as console:
+            self.process = subprocess.Popen([*APART, *argv], stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                                            pass_fds=(fd,), start_new_session=True, preexec_fn=die_with_parent, env=env)
 
     def hung(self, why):
         self.look_into()
@@ -279,6 +291,12 @@ class Guest:
     def trouble(self):
         """Kernel messages no test may cause."""
         return [line for line in self.dmesg() if TROUBLE.search(line)]
+
+
+# In namespaces of its own: nothing of the host's disk can be written but the lab's folder, and no process outlives the first,
+# the shell (which user-mode Linux itself may not be: as process 1 its abort() after a panic would do nothing).
+APART = ["unshare", "--mount", "--pid", "--net", "--ipc", "--fork", "--kill-child", "/bin/sh", "-c",
+         'mount -n --bind "$LAB_DIR" "$LAB_DIR" && mount -n -o remount,bind,ro / && { "$@"; exit $?; }', "lab"]
 
 
 def die_with_parent():

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One booted guest for many tests: it is handed on as long as each test leaves it as it was."""
 from cache import Incumbent, Siskin
+from qemu import Qemu61, Qemu612
 from uml import Uml
 
-KERNELS = {"uml": Uml}
+KERNELS = {"uml": Uml, "6.1": Qemu61, "6.12": Qemu612}
 PROGRAMS = {"siskin": Siskin, "2.1.8": Incumbent}
 SAVE = "mkdir -p /run/lab/etc && cp -a /etc/iscsi/. /run/lab/etc/"
 RESTORE = "find /etc/iscsi -mindepth 1 -delete; cp -a /run/lab/etc/. /etc/iscsi/; rm -rf /var/lib/iscsi /run/siskin /run/lock/iscsi"
