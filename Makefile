@@ -21,7 +21,7 @@ check:
 	@tools/check
 
 check-lab:
-	@tools/setup build check lab
+	@tools/setup build check lab-all
 	@tools/check --only build,lab-all
 
 bench: all

@@ -25,7 +25,7 @@ class Uml(Guest):
             s.settimeout(3)
             try:
                 s.bind(str(self.dir / "mconsole-answer"))
-                for text in (b"sysrq w", b"sysrq t"):
+                for text in (b"sysrq w",):  # "t" crashes it
                     message = struct.pack("=Iii", 0xcafebabe, 2, len(text)) + text.ljust(512, b"\0")
                     s.sendto(message, str(self.dir / "uml" / "mconsole"))
                     s.recv(4096)
