@@ -112,12 +112,15 @@ static int walk(struct sk_adm *adm, const struct sk_sel *sel, sk_node_visit *vis
 
 int sk_node_list(struct sk_adm *adm, const struct sk_sel *sel, int level)
 {
+	struct sk_sel names = *sel;
+
 	sk_doc_action(adm, "list");
 	if (level > 1) {
 		sk_warn(adm, "Invalid info level %d. Try 0 or 1.", level);
 		return SK_RES_INVAL;
 	}
-	return walk(adm, sel, list_one, level);
+	names.names_only = !adm->doc; /* the document tells more than names */
+	return walk(adm, &names, list_one, level);
 }
 
 int sk_node_show(struct sk_adm *adm, const struct sk_sel *sel)

@@ -162,7 +162,10 @@ int sk_nodes_each(struct sk_adm *adm, const struct sk_sel *sel, bool resolve, sk
 		  size_t *ret_n)
 {
 	struct walk w = { .sel = sel, .resolve = resolve, .visit = visit, .ctx = ctx };
-	struct sk_node_selector narrow = { .target = sel->target, .port = sel->port, .iface = sel->iface };
+	struct sk_node_selector narrow = { .target = sel->target,
+					   .port = sel->port,
+					   .iface = sel->iface,
+					   .identity_only = sel->names_only && !sel->iface };
 	struct sk_err err = { 0 };
 	int code;
 

@@ -16,6 +16,7 @@ struct sk_sel {
 	const char *iface;		    /* NULL = any */
 	char transport[32];		    /* of the iface; compared for every iface but "default" */
 	uint32_t sid;			    /* of session mode: this session only; 0 = any */
+	bool names_only;		    /* of sk_nodes_each: the visitor takes keys, records need not be read */
 };
 
 /** sk_sel_from_args - from -T, -p and -I. Tells what is wrong and returns the exit status, 0 when fine */

@@ -126,39 +126,38 @@ int sk_names_add(struct sk_names *n, const char *name)
 	return 0;
 }
 
+/* What one getdents64 gave. */
+static int add_part(struct sk_names *names, char *part, size_t n)
+{
+	for (size_t at = 0; at < n;) {
+		const struct dirent64 *e = (const void *)(part + at);
+
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    sk_names_add(names, e->d_name) < 0)
+			return -1;
+		at += e->d_reclen;
+	}
+	return 0;
+}
+
+/* Not with opendir: that would open every directory of a listing a second time. */
 int sk_names_read(int dir, struct sk_names *ret, struct sk_err *err)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);	/* a position of its own */
+	_Alignas(struct dirent64) char part[16384];
 	struct sk_names names = { 0 };
-	struct dirent *e;
-	DIR *d;
+	ssize_t n;
 
-	if (fd < 0)
-		return sk_db_fail(err, errno, "open directory");
-	d = fdopendir(fd);
-	if (!d) {
-		int sys = errno;
-
-		close(fd);
-		return sk_db_fail(err, sys, "open directory");
-	}
-	errno = 0;
-	while ((e = readdir(d))) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		if (sk_names_add(&names, e->d_name) < 0) {
+	while ((n = getdents64(dir, part, sizeof(part))) > 0) {
+		if (add_part(&names, part, (size_t)n) < 0) {
 			errno = ENOMEM;
-			break;
+			n = -1;
 		}
-		errno = 0;
 	}
-	if (errno) {
+	if (n < 0) {
 		sk_db_fail(err, errno, "read directory");
-		closedir(d);
 		sk_names_free(&names);
 		return -1;
 	}
-	closedir(d);
 	if (names.n)
 		qsort(names.v, names.n, sizeof(*names.v), by_bytes);
 	*ret = names;

@@ -57,6 +57,7 @@ struct sk_node_selector {
 	const char *iface;	/* NULL = any */
 	bool keys_only;		/* do not open the record files: r is NULL, key comes from the path; iface is "" for a
 				 * record of the single-file layout unless .iface selects (then it is looked into) */
+	bool identity_only;	/* see that the files are what their paths say, and no more: r is NULL */
 	bool untagged_only;	/* only records of the single-file layout */
 };
 /** sk_store_nodes - opens only directories and files the selector can match; returns the number visited, or -1 */

@@ -52,7 +52,7 @@ int sk_file_slurp(int fd, size_t max, struct sk_buf *ret, struct sk_err *err);
 
 /** sk_names_add - a copy of @name at the end; -1 when out of memory */
 int sk_names_add(struct sk_names *n, const char *name);
-/** sk_names_read - entries of a directory in byte order, without "." and ".." */
+/** sk_names_read - entries of a directory, opened for this, in byte order, without "." and ".." */
 int sk_names_read(int dir, struct sk_names *ret, struct sk_err *err);
 void sk_names_free(struct sk_names *n);
 
@@ -121,6 +121,28 @@ struct sk_record *sk_record_load(struct sk_store *s, int dir, const char *name, 
 struct sk_record *sk_record_load_node(struct sk_store *s, int dir, const char *name, struct sk_node_key *key,
 				      bool single, const char *path, struct sk_err *err);
 int sk_record_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err);
+
+/* --- identity.c --- */
+
+/** sk_identity_sure - is the file beyond doubt the record @key names (not of the single-file layout)? For listings: a
+ * fraction of the cost of reading it. False where one must look closer. */
+bool sk_identity_sure(int dir, const char *name, const struct sk_node_key *key);
+
+/* --- survey.c --- */
+
+struct sk_survey_key {
+	struct sk_portal portal;
+	char iface[65];
+};
+/** What lies under one target's name; zeroed before the survey. */
+struct sk_survey {
+	bool sure;	/* .v is all there is, and each file is the record its path names */
+	struct sk_survey_key *v;	/* in listing order */
+	size_t n, cap;
+};
+/** sk_survey - look at the targets with these names below the directory @nodes, with several threads */
+void sk_survey(int nodes, char *const *names, size_t n, struct sk_survey *ret);
+void sk_survey_drop(struct sk_survey *found, size_t n);
 
 /** sk_conf_scan - the value of @key, lent from @text */
 bool sk_conf_scan(struct sk_span text, const char *key, struct sk_span *ret);

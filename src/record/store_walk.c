@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "record/store_impl.h"
+
+#define SURVEY 1024	/* targets looked at before the first of them is told */
 
 struct walk {
 	struct sk_store *s;
@@ -19,18 +22,29 @@ struct walk {
 	void *skip_ctx;
 	struct sk_err *err;
 	struct sk_node_key key;	/* of the entry at hand */
-	struct sk_path path;	/* of the entry at hand */
+	const char *at[3];	/* names of the target, portal and iface at hand; NULL from where there is none */
 	int visited;
 	bool stop;
 };
 
+/* Of the entry at hand; made only when somebody must be told. */
+static struct sk_path path_at(const struct walk *w)
+{
+	struct sk_path p = { "nodes" };
+	size_t n = strlen(p.s);
+
+	for (size_t i = 0; i < SK_ARRAY_LEN(w->at) && w->at[i] && n < sizeof(p.s); i++)
+		n += (size_t)snprintf(p.s + n, sizeof(p.s) - n, "/%s", w->at[i]);
+	return p;
+}
+
 static void skipped(struct walk *w, const char *why)
 {
-	char path[sizeof(w->path) + sizeof(w->s->root_path) + 1];
+	char path[sizeof(struct sk_path) + sizeof(w->s->root_path) + 1];
 
 	if (!w->skip)
 		return;
-	snprintf(path, sizeof(path), "%s/%s", w->s->root_path, w->path.s);
+	snprintf(path, sizeof(path), "%s/%s", w->s->root_path, path_at(w).s);
 	w->skip(w->skip_ctx, path, why);
 }
 
@@ -105,29 +119,31 @@ static void visit_file(struct walk *w, int dir, const char *name, bool single)
 			deliver(w, NULL);
 		return;
 	}
-	r = sk_record_load_node(w->s, dir, name, &w->key, single, w->path.s, &why);
+	if (w->sel->identity_only && !single && sk_identity_sure(dir, name, &w->key)) {
+		deliver(w, NULL);
+		return;
+	}
+	r = sk_record_load_node(w->s, dir, name, &w->key, single, path_at(w).s, &why);
 	if (!r) {
 		if (why.sys != ENOENT)	/* removed while we looked, or never there */
 			skipped(w, why.msg);
 		return;
 	}
 	if (iface_wanted(w, w->key.iface))
-		deliver(w, w->sel->keys_only ? NULL : r);
+		deliver(w, w->sel->keys_only || w->sel->identity_only ? NULL : r);
 	sk_record_free(r);
 }
 
 static void visit_iface(struct walk *w, int dir, const char *name)
 {
-	size_t n = strlen(w->path.s);
-
-	snprintf(w->path.s + n, sizeof(w->path.s) - n, "/%s", name);
+	w->at[2] = name;
 	if (sk_iface_name_ok(name)) {
-		snprintf(w->key.iface, sizeof(w->key.iface), "%s", name);
+		memcpy(w->key.iface, name, strlen(name) + 1);	/* it fits: at most 64 bytes */
 		visit_file(w, dir, name, false);
 	} else {
 		skipped(w, "not the name of an iface");
 	}
-	w->path.s[n] = '\0';
+	w->at[2] = NULL;
 }
 
 static void visit_portal_dir(struct walk *w, int parent, const char *name)
@@ -155,9 +171,7 @@ static void visit_portal_dir(struct walk *w, int parent, const char *name)
 
 static void visit_portal(struct walk *w, int dir, const char *name)
 {
-	size_t n = strlen(w->path.s);
-
-	snprintf(w->path.s + n, sizeof(w->path.s) - n, "/%s", name);
+	w->at[1] = name;
 	if (!sk_portal_dir_parse(name, &w->key.portal))
 		skipped(w, "not the name of a portal");
 	else if (!portal_wanted(w, &w->key.portal) ||
@@ -167,7 +181,7 @@ static void visit_portal(struct walk *w, int dir, const char *name)
 		visit_file(w, dir, name, true);
 	else
 		visit_portal_dir(w, dir, name);
-	w->path.s[n] = '\0';
+	w->at[1] = NULL;
 }
 
 static void visit_target(struct walk *w, int nodes, const char *name)
@@ -177,7 +191,7 @@ static void visit_target(struct walk *w, int nodes, const char *name)
 	struct sk_iname normal;
 	struct sk_err why = { 0 };
 
-	snprintf(w->path.s, sizeof(w->path.s), "nodes/%s", name);
+	w->at[0] = name;
 	if (dir < 0) {
 		if (errno != ENOENT)
 			skipped_sys(w, errno);
@@ -190,6 +204,35 @@ static void visit_target(struct walk *w, int nodes, const char *name)
 	sk_iname_spelled(name, &w->key.target);
 	for (size_t i = 0; i < names.n && !w->stop; i++)
 		visit_portal(w, dir, names.v[i]);
+}
+
+static void visit_surveyed(struct walk *w, const char *name, const struct sk_survey *found)
+{
+	sk_iname_spelled(name, &w->key.target);
+	for (size_t i = 0; i < found->n && !w->stop; i++) {
+		w->key.portal = found->v[i].portal;
+		memcpy(w->key.iface, found->v[i].iface, sizeof(w->key.iface));
+		deliver(w, NULL);
+	}
+}
+
+/* Every target, when only names are asked for: looked at in parallel, told in order. */
+static void visit_all_names(struct walk *w, int nodes, const struct sk_names *names)
+{
+	struct sk_survey found[SURVEY] = { 0 };
+
+	for (size_t at = 0; at < names->n && !w->stop; at += SURVEY) {
+		size_t n = SK_MIN(names->n - at, (size_t)SURVEY);
+
+		sk_survey(nodes, names->v + at, n, found);
+		for (size_t i = 0; i < n && !w->stop; i++) {
+			if (found[i].sure)
+				visit_surveyed(w, names->v[at + i], &found[i]);
+			else
+				visit_target(w, nodes, names->v[at + i]);
+		}
+		sk_survey_drop(found, n);
+	}
 }
 
 int sk_store_nodes(struct sk_store *s, const struct sk_node_selector *sel, sk_node_visit *visit, void *ctx,
@@ -213,6 +256,10 @@ int sk_store_nodes(struct sk_store *s, const struct sk_node_selector *sel, sk_no
 	}
 	if (sk_names_read(dir, &names, err) < 0)
 		return sk_in(err, "%s/nodes", s->root_path);
+	if (sel->identity_only && !sel->host && sel->port < 0 && !sel->iface && !sel->untagged_only) {
+		visit_all_names(&w, dir, &names);
+		return w.visited;
+	}
 	for (size_t i = 0; i < names.n && !w.stop; i++)
 		visit_target(&w, dir, names.v[i]);
 	return w.visited;
