@@ -15,7 +15,7 @@ struct sk_daemon {
 	struct sk_places places;
 	struct sk_loop *loop;
 	struct sk_rng rng;
-	struct sk_transport *user;
+	struct sk_transport *user, *kernel;
 	struct sk_sessions *sessions;
 	struct sk_mgmt_server *server;
 	struct sk_timer *stop_timer, *adopt_timer;

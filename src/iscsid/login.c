@@ -5,20 +5,38 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "iscsid/daemon.h"
 #include "mgmt/message.h"
 #include "record/record.h"
-#include "sys/kernel.h"
 #include "sys/links.h"
 #include "sys/session.h"
+#include "transport/kernel/kernel.h"
 
 /** session.login (docs/management-protocol.md). */
 
 struct asked {
 	struct sk_daemon *d;
 	struct sk_mgmt_req *req;
-	const char *note;
+	char note[320];
+	/* until it is known who carries the session */
+	struct sk_record *node;
+	struct sk_iname name;
+	struct sk_ask_login ask;
 };
+
+static void asked_free(struct asked *a)
+{
+	if (a)
+		sk_record_free(a->node);
+	free(a);
+}
+
+static void refuse(struct asked *a, enum sk_result code, const struct sk_err *err)
+{
+	sk_mgmt_refuse(a->req, code, err);
+	asked_free(a);
+}
 
 static void put_str(struct json_object *o, const char *key, const char *value)
 {
@@ -100,8 +118,8 @@ static struct json_object *success(const struct asked *a, const struct sk_outcom
 		 info.current.host[0] ? info.current.port : info.port);
 	put_str(o, "portal", portal);
 	put_str(o, "transport", "tcp");
-	put_str(o, "path", "user");
-	if (a->note)
+	put_str(o, "path", info.path);
+	if (a->note[0])
 		put_str(o, "note", a->note);
 	if (out->scan)
 		put_str(o, "scan_error", out->scan->msg);
@@ -117,7 +135,7 @@ static void done(void *ctx, const struct sk_outcome *out)
 		sk_mgmt_refuse(a->req, out->code, out->why);
 	else
 		sk_mgmt_answer(a->req, success(a, out));
-	free(a);
+	asked_free(a);
 }
 
 static void step(void *ctx, const struct sk_step *p)
@@ -136,7 +154,7 @@ static void step(void *ctx, const struct sk_step *p)
 	put_int(o, "attempt", p->attempt);
 	put_str(o, "portal", p->portal);
 	put_str(o, "text", p->why->msg);
-	put_int(o, "errno", p->why->sys);
+	put_int(o, "errno", p->why->sys < 1001 ? p->why->sys : 0);	/* above: the kernel's own numbers */
 	put_int(o, "retry_ms", p->retry_ms);
 	sk_mgmt_progress(a->req, "attempt", o);
 }
@@ -166,76 +184,109 @@ static int read_record(struct json_object *o, struct sk_record **ret, struct sk_
 	return 0;
 }
 
-/* Who carries it, and what is to be said about that. -1: nobody (12). */
-static int choose_path(struct sk_daemon *d, const struct sk_record *r, const char **ret_note, struct sk_err *err)
+/* The session is asked for, with whom it was found to be carried by. Releases @a when that fails. */
+static void begin(struct asked *a, struct sk_transport *t)
 {
-	static const char no_kernel[] = "this kernel has no iSCSI: the user transport carries the session";
-	static const char has_kernel[] = "the user transport carries the session; this version does not drive the kernel's";
-	const char *t = sk_record_get(r, "iface.transport_name");
+	struct sk_err err = { 0 };
+	struct sk_ask_login ask = a->ask;
 
-	*ret_note = NULL;
-	if (t && !strcmp(t, "user"))
-		return 0;
-	if (t && *t && strcmp(t, "tcp") != 0)
-		return sk_fail(err, SK_ENOTSUP, "transport %s is not available", t);
-	if (!d->fallback)
-		return sk_fail(err, SK_ENOTSUP, "no kernel transport for tcp, and iscsid.transport.fallback is not \"user\"");
-	*ret_note = sk_sys_has_kernel_iscsi(&d->places) ? has_kernel : no_kernel;
-	if (!d->note_logged)
-		sk_notice(SK_ROOM_DOOR, "iface.transport_name = tcp: %s", *ret_note);
-	d->note_logged = true;
-	return 0;
+	ask.initiator = a->name.s;
+	ask.transport = t;
+	ask.step = step;
+	ask.done = done;
+	ask.ctx = a;
+	if (sk_sessions_login(a->d->sessions, sk_give(a->node), &ask, &err) == 0)
+		return;
+	refuse(a, sk_result_of(&err), &err);
 }
 
-static int start(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params, enum sk_result *code,
-		 struct sk_err *err)
+/* The kernel cannot: the user transport stands in for it, unless the configuration forbids that. */
+static void fall_back(struct asked *a, const struct sk_err *why)
+{
+	struct sk_err err = { 0 };
+
+	if (!a->d->fallback) {
+		sk_fail(&err, SK_ENOTSUP, "no kernel transport for tcp (%s), and iscsid.transport.fallback is not \"user\"",
+			why->msg);
+		refuse(a, SK_RES_TRANS_NOT_FOUND, &err);
+		return;
+	}
+	snprintf(a->note, sizeof(a->note), "%s: the user transport carries the session", why->msg);
+	if (!a->d->note_logged)
+		sk_notice(SK_ROOM_DOOR, "iface.transport_name = tcp: %s", a->note);
+	a->d->note_logged = true;
+	begin(a, a->d->user);
+}
+
+static void on_prepared(void *ctx, const struct sk_err *why)
+{
+	struct asked *a = ctx;
+
+	if (!why)
+		begin(a, a->d->kernel);
+	else if (a->d->stopping || why->code == SK_ENOTCONN)
+		refuse(a, SK_RES_ISCSID_COMM_ERR, why);
+	else
+		fall_back(a, why);
+}
+
+/* Who carries it: "user" is always the user transport; "tcp" the kernel, when it can. */
+static void choose_path(struct asked *a)
+{
+	const char *t = sk_record_get(a->node, "iface.transport_name");
+	struct sk_err err = { 0 };
+
+	if (t && !strcmp(t, "user")) {
+		begin(a, a->d->user);
+	} else if (t && *t && strcmp(t, "tcp") != 0) {
+		sk_fail(&err, SK_ENOTSUP, "transport %s is not available", t);
+		refuse(a, SK_RES_TRANS_NOT_FOUND, &err);
+	} else if (sk_kernel_prepare(a->d->kernel, on_prepared, a, &err) < 0) {
+		refuse(a, SK_RES_TRANS_NOT_FOUND, &err);
+	}
+}
+
+static struct asked *read_asked(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params,
+				enum sk_result *code, struct sk_err *err)
 {
 	int64_t timeout_s = sk_msg_int(params, "timeout_s", 0), slot = sk_msg_int(params, "slot", 0);
-	const char *wait = sk_msg_str(params, "wait");
-	struct sk_record *node = NULL;
-	struct sk_iname name = { "" };
-	struct sk_ask_login ask = { 0 };
-	struct asked *a;
-	const char *own;
+	const char *wait = sk_msg_str(params, "wait"), *own;
+	struct asked *a = calloc(1, sizeof(*a));
 
 	*code = SK_RES_INVAL;
-	if (timeout_s < 0 || timeout_s > 86400 || slot < 0 || slot > 4096)
-		return sk_fail(err, SK_EINVAL, "timeout_s or slot is out of range");
-	if (read_record(sk_msg_obj(params, "record"), &node, err) < 0)
-		return -1;
-	*code = SK_RES_TRANS_NOT_FOUND;
-	a = calloc(1, sizeof(*a));
 	if (!a)
 		sk_fail(err, SK_ENOMEM, "no memory");
-	if (!a || choose_path(d, node, &a->note, err) < 0)
-		goto undo;
-	own = sk_record_get(node, "iface.initiatorname");
-	*code = SK_RES_LOGIN;
-	if (!(own && *own) && sk_daemon_initiator(d, &name, err) < 0)
-		goto undo;
+	else if (timeout_s < 0 || timeout_s > 86400 || slot < 0 || slot > 4096)
+		sk_fail(err, SK_EINVAL, "timeout_s or slot is out of range");
+	else if (read_record(sk_msg_obj(params, "record"), &a->node, err) == 0)
+		*code = SK_RES_SUCCESS;
+	if (*code == SK_RES_SUCCESS) {
+		own = sk_record_get(a->node, "iface.initiatorname");
+		if (!(own && *own) && sk_daemon_initiator(d, &a->name, err) < 0)
+			*code = SK_RES_LOGIN;
+	}
+	if (*code != SK_RES_SUCCESS) {
+		asked_free(a);
+		return NULL;
+	}
 	a->d = d;
 	a->req = req;
-	ask = (struct sk_ask_login){
-		.initiator = name.s, .slot = (unsigned)slot, .timeout_s = (unsigned)timeout_s, .step = step, .done = done,
-		.ctx = a, .multiple = sk_msg_bool(params, "multiple", false), .ensure = sk_msg_bool(params, "ensure", false),
-		.fail_fast = sk_msg_bool(params, "fail_fast", false), .login_only = wait && !strcmp(wait, "login"),
+	a->ask = (struct sk_ask_login){
+		.slot = (unsigned)slot, .timeout_s = (unsigned)timeout_s, .multiple = sk_msg_bool(params, "multiple", false),
+		.ensure = sk_msg_bool(params, "ensure", false), .fail_fast = sk_msg_bool(params, "fail_fast", false),
+		.login_only = wait && !strcmp(wait, "login"),
 	};
-	if (sk_sessions_login(d->sessions, node, &ask, err) == 0)
-		return 0;
-	*code = sk_result_of(err);
-	free(a);
-	return -1;
-undo:
-	sk_record_free(node);
-	free(a);
-	return -1;
+	return a;
 }
 
 void sk_method_login(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params)
 {
 	enum sk_result code;
 	struct sk_err err = { 0 };
+	struct asked *a = read_asked(d, req, params, &code, &err);
 
-	if (start(d, req, params, &code, &err) < 0)
+	if (a)
+		choose_path(a);
+	else
 		sk_mgmt_refuse(req, code, &err);
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "iscsid/daemon.h"
 #include "loop/rng.h"
+#include "transport/kernel/kernel.h"
 #include "transport/user/user.h"
 
 /** iscsid - the control daemon: one thread, one loop, nothing in it blocks. */
@@ -86,6 +87,7 @@ static int places(struct sk_daemon *d)
 static int build(struct sk_daemon *d, struct sk_err *err)
 {
 	struct sk_user_cfg user = { .debug = d->opts.rooms_text };
+	struct sk_kernel_cfg kernel = { .safe_logout = d->safe_logout };
 	struct sk_sessions_cfg cfg;
 
 	d->loop = sk_loop_new(err);
@@ -96,9 +98,10 @@ static int build(struct sk_daemon *d, struct sk_err *err)
 	d->stop_timer = sk_timer_new(d->loop, on_stop, d, err);
 	d->user = sk_user_transport_new(d->loop, &d->places, &user, err);
 	d->adopt_timer = sk_timer_new(d->loop, on_adopt_timer, d, err);
-	if (!d->stop_timer || !d->adopt_timer || !d->user)
+	d->kernel = sk_kernel_transport_new(d->loop, &d->places, &kernel, err);
+	if (!d->stop_timer || !d->adopt_timer || !d->user || !d->kernel)
 		return -1;
-	cfg = (struct sk_sessions_cfg){ .loop = d->loop, .transport = d->user, .rng = &d->rng };
+	cfg = (struct sk_sessions_cfg){ .loop = d->loop, .transport = d->user, .also = d->kernel, .rng = &d->rng };
 	sk_daemon_machine(cfg.machine, sizeof(cfg.machine));
 	memcpy(cfg.alias, d->alias, sizeof(cfg.alias));
 	d->sessions = sk_sessions_new(&cfg, err);
@@ -109,6 +112,8 @@ static int build(struct sk_daemon *d, struct sk_err *err)
 static void take_down(struct sk_daemon *d)
 {
 	sk_sessions_free(d->sessions);		/* sessions go on without us */
+	if (d->kernel)
+		sk_kernel_transport_free(d->kernel);
 	if (d->user)
 		sk_user_transport_free(d->user);
 	sk_mgmt_server_free(d->server);

@@ -210,7 +210,7 @@ static struct json_object *info_json(const struct sk_session_info *i)
 	put_str(o, "connection_state", i->connection);
 	put_str(o, "session_state", i->health);
 	put_str(o, "internal_state", i->internal);
-	put_str(o, "path", "user");
+	put_str(o, "path", i->path);
 	put_int(o, "attempts", i->attempts);
 	put_int(o, "recoveries", i->recoveries);
 	if (i->error)

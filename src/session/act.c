@@ -14,7 +14,7 @@
 
 static const struct sk_transport_ops *ops(const struct sk_session *s)
 {
-	return s->all->cfg.transport->ops;
+	return s->t->ops;
 }
 
 const struct sockaddr_storage *sk_session_addr(const struct sk_session *s)

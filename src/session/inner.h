@@ -28,6 +28,7 @@ struct sk_session {
 	struct sk_sessions *all;
 	struct sk_session *next;
 	struct sk_record *node;
+	struct sk_transport *t;	/* who carries it */
 	struct sk_xsess *x;
 	struct sk_sm m;
 	struct sk_timer *timer;
@@ -63,6 +64,11 @@ struct sk_session {
 	enum sk_cause logged_cause;	/* of the last failure that was logged */
 };
 
+struct adoption {
+	struct sk_sessions *all;
+	struct sk_transport *t;
+};
+
 struct sk_sessions {
 	struct sk_sessions_cfg cfg;
 	struct sk_session *first;
@@ -71,6 +77,8 @@ struct sk_sessions {
 	bool freeing;
 	void (*adopted)(void *ctx);	/* who waits for the end of the adoption */
 	void *adopted_ctx;
+	unsigned adopting;		/* transports that have not said over() yet */
+	struct adoption adoptions[2];
 };
 
 /* session.c: one session */

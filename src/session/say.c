@@ -11,7 +11,7 @@
 
 static uint32_t sid(const struct sk_session *s)
 {
-	return s->all->cfg.transport->ops->sid(s->x);
+	return s->t->ops->sid(s->x);
 }
 
 void sk_say_up(const struct sk_session *s)
@@ -25,6 +25,12 @@ void sk_say_up(const struct sk_session *s)
 
 void sk_say_lost(const struct sk_session *s)
 {
+	if (s->m.err.sys >= 1001) { /* the kernel's own number, its words in the message */
+		sk_warning(SK_ROOM_SESSION, "Kernel reported iSCSI connection %u:0 error (%d - %s) state (3); target %s, portal %s,%u: "
+			   "login again in %llu ms", sid(s), s->m.err.sys, s->m.err.msg, s->target.s, s->host, s->port,
+			   (unsigned long long)(s->m.next_attempt - sk_loop_now(s->all->cfg.loop)));
+		return;
+	}
 	sk_warning(SK_ROOM_SESSION, "Data path reported iSCSI connection %u:0 error (%d - ISCSI_ERR_CONN_FAILED: %s) state (3); "
 		   "target %s, portal %s,%u: login again in %llu ms", sid(s), ERR_CONN_FAILED, s->m.err.msg, s->target.s, s->host,
 		   s->port, (unsigned long long)(s->m.next_attempt - sk_loop_now(s->all->cfg.loop)));

@@ -136,7 +136,7 @@ static void on_health(void *ctx, enum sk_xsess_health health)
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_ATTACHED });
 	if (health != SK_HEALTH_GONE)
 		return;
-	sk_fail(&err, SK_ENOTCONN, "the session's process ended");
+	sk_fail(&err, SK_ENOTCONN, s->t == s->all->cfg.transport ? "the session's process ended" : "somebody else ended the session");
 	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_VANISHED, .why = &err });
 }
 
@@ -195,7 +195,7 @@ void sk_session_free(struct sk_session *s)
 	sk_job_cancel(s->resolving);
 	sk_talk_end(s);
 	if (s->x)
-		s->all->cfg.transport->ops->forget(s->x);
+		s->t->ops->forget(s->x);
 	s->x = NULL;
 	sk_timer_free(s->timer);
 	sk_fail(&s->m.err, SK_ENOTCONN, "the daemon is going down"); /* only then is anybody still waiting */
@@ -218,8 +218,9 @@ void sk_session_info(const struct sk_session *s, struct sk_session_info *ret)
 	bool trouble = s->m.cause != SK_CAUSE_NONE && s->m.st != SK_ST_UP;
 
 	*ret = (struct sk_session_info){
-		.sid = s->x ? s->all->cfg.transport->ops->sid(s->x) : 0,
+		.sid = s->x ? s->t->ops->sid(s->x) : 0,
 		.target = s->target.s,
+		.path = s->t->ops->name,
 		.iface = s->iface,
 		.host = s->host,
 		.port = s->port,

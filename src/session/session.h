@@ -19,7 +19,8 @@ struct sk_session;
 
 struct sk_sessions_cfg {
 	struct sk_loop *loop;
-	struct sk_transport *transport;
+	struct sk_transport *transport;		/* of logins that name no other */
+	struct sk_transport *also;		/* another whose sessions are adopted; NULL = none */
 	struct sk_rng *rng;
 	char machine[64];	/* of this machine alone: goes into the ISIDs */
 	char alias[256];	/* InitiatorAlias */
@@ -59,6 +60,7 @@ struct sk_step {
 typedef void sk_step_fn(void *ctx, const struct sk_step *p);
 
 struct sk_ask_login {
+	struct sk_transport *transport;	/* NULL = cfg.transport */
 	const char *initiator;		/* lent */
 	unsigned slot;
 	bool multiple, ensure, fail_fast, login_only;
@@ -84,6 +86,7 @@ void sk_sessions_kick(struct sk_sessions *all);
 struct sk_session_info {
 	uint32_t sid;
 	const char *target, *iface;
+	const char *path;		/* who carries it: "user", "kernel" */
 	const char *host;		/* the record's portal */
 	uint16_t port;
 	struct sk_portal current;	/* where it is connected, or was; host "" = nowhere yet */

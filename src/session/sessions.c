@@ -120,7 +120,7 @@ static void append(struct sk_session *s)
 static struct sk_session *by_sid(const struct sk_sessions *all, uint32_t sid)
 {
 	for (struct sk_session *s = all->first; s; s = s->next)
-		if (sid && !s->dead && all->cfg.transport->ops->sid(s->x) == sid)
+		if (sid && !s->dead && s->t->ops->sid(s->x) == sid)
 			return s;
 	return NULL;
 }
@@ -199,6 +199,7 @@ static struct sk_session *session_new(struct sk_sessions *all, struct sk_record 
 		return NULL;
 	}
 	s->all = all;
+	s->t = all->cfg.transport;
 	s->node = taken_node;
 	s->health = SK_HEALTH_FREE;
 	if (set_key(s, initiator, err) == 0 && sk_session_arm(s, err) == 0)
@@ -239,13 +240,12 @@ static void choose_isid(struct sk_session *s)
 
 static int give_transport(struct sk_session *s, struct sk_err *err)
 {
-	struct sk_transport *t = s->all->cfg.transport;
 	char isid[13], tag[64];
 	struct sk_xsess_cfg cfg = { .node = s->node, .initiator = s->initiator.s, .iface = s->iface, .tag = tag };
 
 	sk_isid_text(&s->isid, isid);
 	snprintf(tag, sizeof(tag), "slot=%u isid=%s", s->slot, isid);
-	s->x = t->ops->create(t, &cfg, &sk_session_events, s, err);
+	s->x = s->t->ops->create(s->t, &cfg, &sk_session_events, s, err);
 	return s->x ? 0 : -1;
 }
 
@@ -267,7 +267,7 @@ static int join(struct sk_session *s, const struct sk_ask_login *ask, struct sk_
 	struct sk_outcome o = { .code = SK_RES_SUCCESS, .s = s, .existing = s->m.answered };
 
 	if (s->m.answered && !ask->ensure)
-		return sk_fail(err, SK_EEXIST, "session %u exists", s->all->cfg.transport->ops->sid(s->x));
+		return sk_fail(err, SK_EEXIST, "session %u exists", s->t->ops->sid(s->x));
 	if (!s->m.answered && !(ask->login_only && s->m.established))
 		return add_waiter(s, ask, err);
 	ask->done(ask->ctx, &o);
@@ -288,6 +288,8 @@ int sk_sessions_login(struct sk_sessions *all, struct sk_record *taken_node, con
 		sk_session_free(s);
 		return got;
 	}
+	if (ask->transport)
+		s->t = ask->transport;
 	s->slot = free_slot(s);
 	choose_isid(s);
 	init_machine(s, ask);
@@ -327,7 +329,7 @@ int sk_sessions_rescan(struct sk_sessions *all, uint32_t sid, sk_outcome_fn *don
 		return sk_fail(err, SK_ENOTCONN, "session %u is not connected", sid);
 	if (s->rescan.done)
 		return sk_fail(err, SK_EBUSY, "session %u is being scanned already", sid);
-	if (all->cfg.transport->ops->rescan(s->x, err) < 0)
+	if (s->t->ops->rescan(s->x, err) < 0)
 		return -1;
 	s->rescan = (struct asker){ done, ctx };
 	return 0;
@@ -339,9 +341,9 @@ int sk_sessions_stats(struct sk_sessions *all, uint32_t sid, sk_stats_fn *done, 
 
 	if (!s)
 		return sk_fail(err, SK_ENOENT, "session %u is not known", sid);
-	if (!all->cfg.transport->ops->stats)
+	if (!s->t->ops->stats)
 		return sk_fail(err, SK_ENOTSUP, "this transport has no counters");
-	return all->cfg.transport->ops->stats(s->x, done, ctx, err);
+	return s->t->ops->stats(s->x, done, ctx, err);
 }
 
 void sk_sessions_kick(struct sk_sessions *all)
@@ -404,8 +406,9 @@ static void read_tag(struct sk_session *s, const char *tag)
 
 static void found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health)
 {
-	struct sk_sessions *all = ctx;
-	const struct sk_transport_ops *ops = all->cfg.transport->ops;
+	const struct adoption *a = ctx;
+	struct sk_sessions *all = a->all;
+	const struct sk_transport_ops *ops = a->t->ops;
 	struct sk_err err = { 0 };
 	struct sk_session *s = session_new(all, taken_node, ops->initiator(x), &err);
 
@@ -414,6 +417,7 @@ static void found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, e
 		ops->forget(x);
 		return;
 	}
+	s->t = a->t;
 	s->x = x;
 	s->health = health;
 	ops->bind(x, s);
@@ -430,14 +434,29 @@ static void found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, e
 
 static void adoption_over(void *ctx)
 {
-	struct sk_sessions *all = ctx;
+	const struct adoption *a = ctx;
+	struct sk_sessions *all = a->all;
 
-	all->adopted(all->adopted_ctx);
+	if (--all->adopting == 0)
+		all->adopted(all->adopted_ctx);
+}
+
+static int adopt_from(struct sk_sessions *all, unsigned i, struct sk_transport *t, struct sk_err *err)
+{
+	all->adoptions[i] = (struct adoption){ all, t };
+	return t->ops->adopt(t, found, adoption_over, &sk_session_events, &all->adoptions[i], err);
 }
 
 int sk_sessions_adopt(struct sk_sessions *all, void (*over)(void *ctx), void *ctx, struct sk_err *err)
 {
+	struct sk_err why = { 0 };
+
 	all->adopted = over;
 	all->adopted_ctx = ctx;
-	return all->cfg.transport->ops->adopt(all->cfg.transport, found, adoption_over, &sk_session_events, all, err);
+	all->adopting = all->cfg.also ? 2 : 1;
+	if (all->cfg.also && adopt_from(all, 1, all->cfg.also, &why) < 0) {
+		sk_error(SK_ROOM_SESSION, "take over running sessions: %s", why.msg);
+		all->adopting--;
+	}
+	return adopt_from(all, 0, all->cfg.transport, err);
 }

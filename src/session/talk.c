@@ -73,7 +73,7 @@ static void drive(struct sk_session *s)
 
 		if (sk_login_take(s->login, &pdu, &err) < 0)
 			break;
-		if (s->all->cfg.transport->ops->send(s->x, &pdu, &err) < 0) {
+		if (s->t->ops->send(s->x, &pdu, &err) < 0) {
 			sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_DOWN, .why = &err });
 			return;
 		}

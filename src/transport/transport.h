@@ -44,7 +44,8 @@ enum sk_xsess_health {	/* what the data path says of itself */
 struct sk_transport_events {	/* After open(): exactly one up, or one down. After down: no pdu until the next open. */
 	void (*up)(void *ctx);
 	void (*pdu)(void *ctx, const struct sk_pdu *lent);	/* login phase only */
-	void (*down)(void *ctx, const struct sk_err *why);	/* before or after the handoff */
+	/** before or after the handoff; why->sys may be one of the kernel's own connection errors (1001…) */
+	void (*down)(void *ctx, const struct sk_err *why);
 	/** health(LOGGED_IN) also answers handoff(): the data path has the connection and I/O flows */
 	void (*health)(void *ctx, enum sk_xsess_health health);
 	void (*ready)(void *ctx, const struct sk_err *why);	/* after handoff: the scan is over; why NULL or its failure */

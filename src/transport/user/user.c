@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "mgmt/message.h"
 #include "transport/user/inner.h"
+#include "transport/wirecfg.h"
 
 #define START_MS 10000		/* for a new process to listen */
 #define AGAIN_MS 300		/* ... and for one that lived a moment ago, before its lock is looked at again */
@@ -41,32 +42,13 @@ static void wire_down(void *ctx, const struct sk_err *why)
 	x->ev->down(x->ctx, why);
 }
 
-static void wire_cfg(const struct sk_record *r, struct sk_wire_cfg *ret)
-{
-	const char *netdev = sk_record_get(r, "iface.net_ifacename");
-	const char *hw = sk_record_get(r, "iface.hwaddress");
-	const char *cc = sk_record_get(r, "node.conn[0].tcp.congestion_control");
-
-	*ret = (struct sk_wire_cfg){
-		.window_size = (int)SK_MAX((int64_t)0, sk_record_int(r, "node.conn[0].tcp.window_size")),
-		.tos = (int)sk_record_int(r, "node.conn[0].tcp.type_of_service"),
-		.max_data = LOGIN_DATA_MAX,
-	};
-	if (hw && *hw && strcmp(hw, "default") != 0)
-		snprintf(ret->hwaddress, sizeof(ret->hwaddress), "%s", hw);
-	else if (netdev && *netdev && strcmp(netdev, "default") != 0)
-		snprintf(ret->netdev, sizeof(ret->netdev), "%s", netdev);
-	if (cc)
-		snprintf(ret->congestion, sizeof(ret->congestion), "%s", cc);
-}
-
 static int user_open(struct sk_xsess *x, const struct sockaddr_storage *addr, struct sk_err *err)
 {
 	static const struct sk_wire_events ev = { wire_up, wire_pdu, wire_down };
 	struct sk_wire_cfg cfg;
 
 	sk_wire_close(x->wire);
-	wire_cfg(x->node, &cfg);
+	sk_transport_wire_cfg(x->node, LOGIN_DATA_MAX, &cfg);
 	x->wire = sk_wire_open(x->u->t.loop, addr, &cfg, &ev, x, err);
 	return x->wire ? 0 : -1;
 }

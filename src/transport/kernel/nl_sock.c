@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "transport/kernel/nl_sock.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define NETLINK_ISCSI_PROTO 8
+#define GROUP_EVENTS	    1 /* bit 0 of the mask */
+#define RCVBUF_COMMANDS	    (256 << 10)
+#define RCVBUF_EVENTS	    (8 << 20) /* about 10,000 events: a thousand sessions lost at once, and PDUs of all */
+#define ANSWER_MS	    2000      /* the answer is there when the send returns; this is for one that was lost */
+
+static void set_rcvbuf(int fd, int bytes)
+{
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
+/* The layout of the messages is the kernel's: a process of half its word size would read the wrong places on some
+ * machines and block in compatibility calls on others. */
+static int check_abi(struct sk_err *err)
+{
+	struct utsname u;
+
+	if (sizeof(void *) != 4)
+		return 0;
+	if (uname(&u) == 0 && !strstr(u.machine, "64") && strcmp(u.machine, "i686") != 0 && strcmp(u.machine, "i586") != 0)
+		return 0;
+	return sk_fail(err, SK_ENOTSUP, "a 32-bit iscsid cannot drive the kernel's iSCSI here: install the 64-bit one");
+}
+
+int sk_nl_open(bool events, int *ret_fd, struct sk_err *err)
+{
+	struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_groups = events ? GROUP_EVENTS : 0 };
+	SK_FD int fd = -1;
+
+	if (check_abi(err) < 0)
+		return -1;
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (events ? SOCK_NONBLOCK : 0), NETLINK_ISCSI_PROTO);
+	if (fd < 0 && (errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT))
+		return sk_fail(err, SK_ENOTSUP, "this kernel has no iSCSI");
+	if (fd < 0)
+		return sk_fail_sys(err, errno, "open a NETLINK_ISCSI socket");
+	set_rcvbuf(fd, events ? RCVBUF_EVENTS : RCVBUF_COMMANDS);
+	if (bind(fd, (const struct sockaddr *)&own, sizeof(own)) < 0) {
+		if (errno == EPERM || errno == EACCES)
+			return sk_fail(err, SK_EACCES,
+				       "not permitted to hear the kernel's iSCSI events: iscsid needs CAP_NET_ADMIN");
+		return sk_fail_sys(err, errno, "bind the NETLINK_ISCSI socket");
+	}
+	*ret_fd = sk_give_fd(&fd);
+	return 0;
+}
+
+static int transmit(int fd, const struct sk_buf *request, struct sk_err *err)
+{
+	ssize_t n;
+
+	if (request->nomem || request->n < SK_NL_HEAD)
+		return sk_fail(err, SK_ENOMEM, "no memory");
+	do
+		n = send(fd, request->p, request->n, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == ECONNREFUSED)
+		return sk_fail_sys(err, errno, "the kernel's iSCSI answers in the initial network namespace only");
+	if (n < 0)
+		return sk_fail_sys(err, errno, "send to the kernel");
+	return 0;
+}
+
+/* One datagram from the kernel itself: its length, 0 when there is none now, -1. */
+static ssize_t receive(int fd, uint8_t *buf, int flags, struct sk_err *err)
+{
+	for (;;) {
+		struct sockaddr_nl from = { 0 };
+		struct iovec io = { buf, SK_NL_DATAGRAM };
+		struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &io, .msg_iovlen = 1 };
+		ssize_t n = recvmsg(fd, &m, flags);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 0;
+		if (n < 0 && errno == ENOBUFS)
+			return sk_fail(err, SK_EAGAIN, "messages of the kernel were lost");
+		if (n < 0)
+			return sk_fail_sys(err, errno, "receive from the kernel");
+		if (n == 0)
+			return sk_fail(err, SK_ECONN, "the other end hung up");
+		if (m.msg_namelen >= sizeof(from) && from.nl_family == AF_NETLINK && from.nl_pid != 0)
+			continue; /* another process plays kernel */
+		if (m.msg_flags & MSG_TRUNC)
+			return sk_fail(err, SK_EPROTO, "a message of the kernel is longer than %d bytes", SK_NL_DATAGRAM);
+		return n;
+	}
+}
+
+int sk_nl_call(int fd, const struct sk_buf *request, struct sk_nl_msg *ret, struct sk_err *err)
+{
+	uint8_t buf[SK_NL_DATAGRAM];
+	uint16_t command;
+
+	if (transmit(fd, request, err) < 0)
+		return -1;
+	memcpy(&command, request->p + 4, sizeof(command));
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct sk_nl_msg m;
+		ssize_t n;
+
+		if (poll(&p, 1, ANSWER_MS) == 0)
+			return sk_fail(err, SK_EAGAIN, "%s: the kernel's answer is lost", sk_nl_type_name(command));
+		n = receive(fd, buf, MSG_DONTWAIT, err);
+		if (n < 0)
+			return -1;
+		if (n == 0 || sk_nl_get(sk_span(buf, (size_t)n), &m, NULL) < 0 || m.reply_to != command)
+			continue;
+		if (m.error)
+			return sk_fail_sys(err, m.error, "%s", sk_nl_type_name(command));
+		*ret = m;
+		ret->bhs = ret->data = ret->stats = sk_span(NULL, 0);
+		return 0;
+	}
+}
+
+int sk_nl_next(int fd, uint8_t *buf, struct sk_nl_msg *ret, struct sk_err *err)
+{
+	ssize_t n = receive(fd, buf, MSG_DONTWAIT, err);
+
+	if (n <= 0)
+		return (int)n;
+	return sk_nl_get(sk_span(buf, (size_t)n), ret, err) < 0 ? -1 : 1;
+}
+
+int sk_nl_probe(int fd, struct sk_err *err)
+{
+	SK_BUF struct sk_buf out = { 0 };
+	struct sk_nl_msg m;
+	struct sk_err why = { 0 };
+
+	sk_nl_put_session(&out, SK_NL_UNBIND_SESSION, 0, 0); /* no transport has the handle 0 */
+	if (sk_nl_call(fd, &out, &m, &why) == 0 || why.sys == EINVAL)
+		return 0;
+	if (why.sys == ECONNREFUSED)
+		return sk_fail(err, SK_ENOTSUP,
+			       "the kernel's iSCSI cannot be reached from this network namespace: run iscsid in the initial one");
+	if (why.sys == EPERM || why.sys == EACCES)
+		return sk_fail(err, SK_EACCES,
+			       "not permitted to drive the kernel's iSCSI: iscsid needs CAP_SYS_ADMIN in the initial user namespace");
+	*err = why;
+	return -1;
+}

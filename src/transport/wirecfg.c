@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "transport/wirecfg.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+
+void sk_transport_wire_cfg(const struct sk_record *r, uint32_t max_data, struct sk_wire_cfg *ret)
+{
+	const char *netdev = sk_record_get(r, "iface.net_ifacename");
+	const char *hw = sk_record_get(r, "iface.hwaddress");
+	const char *cc = sk_record_get(r, "node.conn[0].tcp.congestion_control");
+
+	*ret = (struct sk_wire_cfg){
+		.window_size = (int)SK_MAX((int64_t)0, sk_record_int(r, "node.conn[0].tcp.window_size")),
+		.tos = (int)sk_record_int(r, "node.conn[0].tcp.type_of_service"),
+		.max_data = max_data,
+	};
+	if (hw && *hw && strcmp(hw, "default") != 0)
+		snprintf(ret->hwaddress, sizeof(ret->hwaddress), "%s", hw);
+	else if (netdev && *netdev && strcmp(netdev, "default") != 0)
+		snprintf(ret->netdev, sizeof(ret->netdev), "%s", netdev);
+	if (cc)
+		snprintf(ret->congestion, sizeof(ret->congestion), "%s", cc);
+}
