@@ -30,7 +30,7 @@ static int make_link(struct sk_kdisk *d, struct sk_err *err)
 static int attach(struct sk_kdisk *d, struct sk_err *err)
 {
 	const struct sk_loopdev_cfg cfg = { .file = d->file, .block_size = d->todo.block_size,
-					    .read_only = d->todo.read_only, .direct_io = true };
+					    .read_only = d->todo.read_only, .direct_io = true, .partscan = true };
 	struct sk_err link_err;
 
 	d->no_loop = geteuid() != 0;
@@ -289,7 +289,7 @@ void sk_kdisks_forgotten(struct sk_keeper *k, uint32_t unit)
 	(void)sk_tree_remove_lun(k->cfg.rundir, k->cfg.sid, d->info.lun, NULL);
 	sk_notice(SK_ROOM_DOOR, "session %u: lun %" PRIu64 " is gone%s", k->cfg.sid, d->info.lun,
 		  d->stranger ? "; another volume answers there and is looked at" : "");
-	if (d->stranger)
+	if (d->stranger || !d->off)	/* not off: it came back while the engine was being told to forget it */
 		(void)sk_keeper_tell_engine(k, &rescan, NULL, NULL);
 	free(d);
 	sk_kdisks_settled(k);

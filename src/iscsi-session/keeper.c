@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,6 +18,7 @@
 #include "base/mem.h"
 #include "datapath/fuse/mount.h"
 #include "iscsi-session/keeper_inner.h"
+#include "iscsi-session/priv.h"
 
 #define ATTACH_MS 60000U
 #define BOUNDARY_BYTES (4 << 20)	/* room for the LUNs of a large scan */
@@ -119,6 +121,20 @@ static void got_scanned(struct sk_keeper *k, const struct sk_b_result *r)
 	sk_kdisks_settled(k);
 }
 
+/* The kernel's names where it counts the same (iscsiadm -s prints them), else our own. */
+static const struct {
+	const char *name;
+	size_t off;
+} counters[] = {
+#define ROW(n, f) { n, offsetof(struct sk_b_stats, f) }
+	ROW("txdata_octets", tx_bytes), ROW("rxdata_octets", rx_bytes), ROW("scsicmd_pdus", cmds),
+	ROW("dataout_pdus", data_out),	ROW("datain_pdus", data_in),	ROW("r2t_pdus", r2t),
+	ROW("digest_err", digest_errors), ROW("timeout_err", timeouts),	ROW("tx_pdus", tx_pdus),
+	ROW("rx_pdus", rx_pdus),	ROW("tx_calls", tx_calls),	ROW("rx_calls", rx_calls),
+	ROW("requests", requests),	ROW("retries", retries),	ROW("failed", failed),
+#undef ROW
+};
+
 static void got_stats(struct sk_keeper *k, const struct sk_b_stats *s)
 {
 	struct json_object *o;
@@ -126,24 +142,13 @@ static void got_stats(struct sk_keeper *k, const struct sk_b_stats *s)
 	if (!k->stats_id)
 		return;
 	o = json_object_new_object();
-#define ADD(f) json_object_object_add(o, #f, json_object_new_uint64(s->f))
-	ADD(tx_bytes);
-	ADD(rx_bytes);
-	ADD(tx_pdus);
-	ADD(rx_pdus);
-	ADD(cmds);
-	ADD(data_out);
-	ADD(data_in);
-	ADD(r2t);
-	ADD(digest_errors);
-	ADD(timeouts);
-	ADD(tx_calls);
-	ADD(rx_calls);
-	ADD(requests);
-	ADD(retries);
-	ADD(failed);
-	ADD(inflight);
-#undef ADD
+	for (size_t i = 0; i < SK_ARRAY_LEN(counters); i++) {
+		uint64_t v;
+
+		memcpy(&v, (const uint8_t *)s + counters[i].off, sizeof(v));
+		json_object_object_add(o, counters[i].name, json_object_new_uint64(v));
+	}
+	json_object_object_add(o, "inflight", json_object_new_uint64(s->inflight));
 	sk_conn_answer(k, k->stats_id, o);
 	k->stats_id = 0;
 }
@@ -383,6 +388,7 @@ int sk_keeper(const struct sk_keeper_cfg *cfg, struct sk_err *err)
 	umask(022);		/* what is private says so itself; links are for everybody */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
+	sk_priv_steel();	/* every relogin passes through here: that must not wait for our own disks */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* the record's secrets pass through here */
 	mine = make_places(&k, err) == 0;
 	if (!mine || set_up(&k, err) < 0 || sk_loop_run(k.loop) < 0) {

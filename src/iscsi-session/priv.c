@@ -26,9 +26,11 @@ void sk_priv_steel(void)
 	ssize_t put;
 
 	(void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
-	/* Only without a limit: every later mapping counts against it, and fails when it is used up. */
-	if (setrlimit(RLIMIT_MEMLOCK, &all) == 0 && geteuid() == 0)
-		(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	/* Only without a limit: every later mapping counts against it, and fails when it is used up. What is mapped now comes
+	 * in at once, with the code of paths never taken yet: its file may lie on the very disk that a recovery is to bring
+	 * back. What comes later is locked as it is touched. */
+	if (setrlimit(RLIMIT_MEMLOCK, &all) == 0 && geteuid() == 0 && mlockall(MCL_CURRENT) == 0)
+		(void)mlockall(MCL_FUTURE | MCL_ONFAULT);
 	if (fd >= 0) {
 		put = write(fd, "-1000", 5);
 		(void)put;

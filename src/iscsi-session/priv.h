@@ -2,7 +2,7 @@
 #ifndef SK_SESSION_PRIV_H
 #define SK_SESSION_PRIV_H
 
-/** What the engine process does with its own privileges: first what needs them, then away with them. */
+/** What the processes do with their own privileges: first what needs them; the engine then gives them away. */
 
 #include "base/err.h"
 

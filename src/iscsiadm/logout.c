@@ -275,37 +275,18 @@ int sk_rescan_selected(struct sk_adm *adm, const struct sk_sel *sel)
 
 /* --- statistics -------------------------------------------------------------------------------------- */
 
-/** the kernel's counters in its order, and what the user transport calls the same */
-static const struct {
-	const char *name, *user;
-} snmp[] = {
-	{ "txdata_octets", "tx_bytes" },
-	{ "rxdata_octets", "rx_bytes" },
-	{ "noptx_pdus", NULL },
-	{ "scsicmd_pdus", "cmds" },
-	{ "tmfcmd_pdus", NULL },
-	{ "login_pdus", NULL },
-	{ "text_pdus", NULL },
-	{ "dataout_pdus", "data_out" },
-	{ "logout_pdus", NULL },
-	{ "snack_pdus", NULL },
-	{ "noprx_pdus", NULL },
-	{ "scsirsp_pdus", NULL },
-	{ "tmfrsp_pdus", NULL },
-	{ "textrsp_pdus", NULL },
-	{ "datain_pdus", "data_in" },
-	{ "logoutrsp_pdus", NULL },
-	{ "r2t_pdus", "r2t" },
-	{ "async_pdus", NULL },
-	{ "rjt_pdus", NULL },
-	{ "digest_err", "digest_errors" },
-	{ "timeout_err", "timeouts" },
+/** the kernel's counters in its order */
+static const char *const snmp[] = {
+	"txdata_octets", "rxdata_octets", "noptx_pdus", "scsicmd_pdus", "tmfcmd_pdus", "login_pdus",
+	"text_pdus", "dataout_pdus", "logout_pdus", "snack_pdus", "noprx_pdus", "scsirsp_pdus",
+	"tmfrsp_pdus", "textrsp_pdus", "datain_pdus", "logoutrsp_pdus", "r2t_pdus", "async_pdus",
+	"rjt_pdus", "digest_err", "timeout_err",
 };
 
 static bool is_snmp(const char *name)
 {
 	for (size_t i = 0; i < SK_ARRAY_LEN(snmp); i++)
-		if (strcmp(snmp[i].name, name) == 0 || (snmp[i].user && strcmp(snmp[i].user, name) == 0))
+		if (strcmp(snmp[i], name) == 0)
 			return true;
 	return false;
 }
@@ -317,11 +298,8 @@ static void say_counters(struct sk_adm *adm, const struct sk_sys_session *s, str
 
 	say_where(&where, s);
 	sk_say(adm, "Stats for session %s\niSCSI SNMP:\n", sk_buf_cstr(&where));
-	for (size_t i = 0; i < SK_ARRAY_LEN(snmp); i++) {
-		int64_t user = snmp[i].user ? sk_msg_int(counters, snmp[i].user, 0) : 0;
-
-		sk_say(adm, "\t%s: %lld\n", snmp[i].name, (long long)sk_msg_int(counters, snmp[i].name, user));
-	}
+	for (size_t i = 0; i < SK_ARRAY_LEN(snmp); i++)
+		sk_say(adm, "\t%s: %lld\n", snmp[i], (long long)sk_msg_int(counters, snmp[i], 0));
 	if (!counters)
 		return;
 	json_object_object_foreach(counters, name, value)

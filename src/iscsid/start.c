@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "iscsid/daemon.h"
 #include "mgmt/activation.h"
+#include "proto/chap.h"
 
 #define ABSTRACT_NAME "ISCSIADM_ABSTRACT_NAMESPACE"
 #define FILES_MAX 16384
@@ -195,19 +196,30 @@ static void spare_from_oom(void)
 		sk_debug(SK_ROOM_DOOR, "oom_score_adj: %s", strerror(errno));
 }
 
-/* Locked pages keep a recovery from waiting for the very disk it is to bring back. Only with no limit in the way: with one,
- * MCL_FUTURE would make later allocations fail. */
+/* Locked pages keep a recovery from waiting for the very disk it is to bring back: those mapped now, code of paths never taken
+ * included, come in at once, later ones are locked as they are touched. Only with no limit in the way: with one, MCL_FUTURE
+ * would make later allocations fail. */
 static void lock_memory(void)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 
-	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0 || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0 || mlockall(MCL_CURRENT) < 0 || mlockall(MCL_FUTURE | MCL_ONFAULT) < 0)
 		sk_warning(SK_ROOM_DOOR, "memory is not locked: %s", strerror(errno));
+}
+
+/* The crypto library reads its configuration and loads providers when it is first used: now, while all disks are there. */
+static void warm_up(void)
+{
+	static const enum sk_chap_alg algs[] = { SK_CHAP_MD5, SK_CHAP_SHA1, SK_CHAP_SHA256, SK_CHAP_SHA3_256 };
+
+	for (size_t i = 0; i < SK_ARRAY_LEN(algs); i++)
+		(void)sk_chap_alg_usable(algs[i]);
 }
 
 void sk_daemon_harden(const struct sk_daemon *d)
 {
 	(void)d;
+	warm_up();
 	raise_files();
 	spare_from_oom();
 	if (setpriority(PRIO_PROCESS, 0, NICE) < 0)

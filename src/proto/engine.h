@@ -21,7 +21,7 @@
  * the submitter until the task is done.
  *
  * Every length, offset, tag and number a target sends is checked; a violation fails the *connection* with SK_EPROTO
- * (or the digest error's code) and leaves every task to sk_engine_drop or sk_engine_resume.
+ * (SK_ECONN for a wrong digest: that is the way's fault) and leaves every task to sk_engine_drop or sk_engine_resume.
  */
 
 #include <stdbool.h>

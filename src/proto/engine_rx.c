@@ -119,7 +119,7 @@ static int step_header(struct sk_engine *e, struct sk_err *err)
 		return 0;
 	if (e->par.header_digest && !sk_digest_ok(p + SK_BHS_LEN, e->hdr_crc(SK_CRC32C_INIT, p, SK_BHS_LEN))) {
 		e->stats.digest_errors++;
-		return sk_fail(err, SK_EPROTO, "header digest of a PDU with opcode 0x%02x is wrong", sk_bhs_op(p));
+		return sk_fail(err, SK_ECONN, "header digest of a PDU with opcode 0x%02x is wrong", sk_bhs_op(p));
 	}
 	if (sk_bhs_ahs_len(p)) /* a target's PDU has none (RFC 7143, 11.2.2) */
 		return sk_fail(err, SK_EPROTO, "opcode 0x%02x: TotalAHSLength %u, not 0", sk_bhs_op(p), p[4]);
@@ -173,7 +173,7 @@ static int step_trailer(struct sk_engine *e, struct sk_err *err)
 		return 0;
 	if (digest && !sk_digest_ok(p + pad, sk_crc32c(rx->crc, p, pad))) {
 		e->stats.digest_errors++;
-		return sk_fail(err, SK_EPROTO, "data digest of a PDU with opcode 0x%02x is wrong",
+		return sk_fail(err, SK_ECONN, "data digest of a PDU with opcode 0x%02x is wrong",
 			       sk_bhs_op(rx->bhs));
 	}
 	rx->head += need;

@@ -212,7 +212,7 @@ static void on_stats(void *ctx, const struct sk_stat *stats, unsigned n, const s
 
 	assert_null(err);
 	assert_int_equal(n, 1);
-	assert_string_equal(stats[0].name, "cmds");
+	assert_string_equal(stats[0].name, "scsicmd_pdus");
 	assert_int_equal(stats[0].value, 42);
 	w->stats = true;
 	w->ups++;

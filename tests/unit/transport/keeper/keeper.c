@@ -140,7 +140,7 @@ static void request(struct json_object *msg, int fd)
 	} else if (!strcmp(m, "stats")) {
 		struct json_object *o = json_object_new_object();
 
-		json_object_object_add(o, "cmds", json_object_new_int(42));
+		json_object_object_add(o, "scsicmd_pdus", json_object_new_int(42));
 		answer(id, o);
 	} else if (!strcmp(m, "end")) {
 		end(id, sk_msg_obj(msg, "params"));
