@@ -38,7 +38,7 @@ void sk_conn_close(struct sk_keeper *k)
 	if (!c)
 		return;
 	k->conn = NULL;
-	k->attach_id = k->stats_id = 0;
+	k->attach_id = k->stats_id = k->hello_id = 0;
 	if (k->end_id > 0)
 		k->end_id = 0;
 	sk_watch_free(c->watch);
@@ -122,12 +122,16 @@ void sk_conn_event(struct sk_keeper *k, const char *event, struct json_object *t
 
 /* The methods. Each answers now, or leaves an id behind and answers when the engine has. */
 
-static void do_hello(struct sk_keeper *k, int64_t id, struct json_object *params)
+void sk_conn_hello(struct sk_keeper *k)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o;
 	char path[340];
+	int64_t id = k->hello_id;
 
-	(void)params;
+	if (!id)
+		return;
+	k->hello_id = 0;
+	o = json_object_new_object();
 	snprintf(path, sizeof(path), "%s/record", k->dir);
 	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "sid", json_object_new_int64(k->cfg.sid));
@@ -137,6 +141,15 @@ static void do_hello(struct sk_keeper *k, int64_t id, struct json_object *params
 	json_object_object_add(o, "attached", json_object_new_boolean(k->published));
 	json_object_object_add(o, "ready", json_object_new_boolean(k->ready));
 	sk_conn_answer(k, id, o);
+}
+
+/* Whoever handed the connection over may have died a moment ago: his successor must hear what became of it. */
+static void do_hello(struct sk_keeper *k, int64_t id, struct json_object *params)
+{
+	(void)params;
+	k->hello_id = id;
+	if (k->state != SK_KEEPER_STARTING)
+		sk_conn_hello(k);
 }
 
 static void do_attach(struct sk_keeper *k, int64_t id, struct json_object *params)

@@ -25,6 +25,9 @@
  */
 
 #define EXIT_MS 3000U
+#define ABANDON_MS 3000U	/* for the engine to fail what waits; then it is killed, which does the same */
+#define OPENERS_TRIES 20	/* whoever looks at new devices closes them soon */
+#define OPENERS_PAUSE_US 50000
 #define UNMOUNT_TRIES 20	/* a loop device lets go of its file a moment after its last user */
 #define UNMOUNT_PAUSE_US 50000
 
@@ -132,17 +135,32 @@ static void take_disks(struct sk_keeper *k)
 		disks_over(k);
 }
 
+/* A process that has the disk open (a virtual machine, a database) uses it as much as a file system does; who only looks at
+ * devices, as udev does, is gone a moment later. */
+static int users_of(const struct sk_kdisk *d, struct sk_buf *ret)
+{
+	struct sk_err err;
+	int n = sk_device_users(d->dev.node, "/sys", "/proc", SK_USE_CLAIMED, ret, &err);
+
+	for (int i = 0; n <= 0 && i < OPENERS_TRIES; i++) {
+		if (i)
+			usleep(OPENERS_PAUSE_US);
+		if (sk_device_users(d->dev.node, "/sys", "/proc", SK_USE_OPENERS, ret, &err) <= 0)
+			return 0;
+	}
+	return 1;
+}
+
 /* In a worker; no other one runs meanwhile. */
 static void check_work(void *ctx)
 {
 	struct sk_keeper *k = ctx;
 	struct sk_buf one = { 0 };
-	struct sk_err err;
 
 	k->check_rc = 0;
 	sk_buf_reset(&k->users);
 	for (struct sk_kdisk *d = k->disks; d; d = d->next) {
-		if (!d->attached || sk_device_users(d->dev.node, "/sys", "/proc", SK_USE_CLAIMED, &one, &err) <= 0)
+		if (!d->attached || !users_of(d, &one))
 			continue;
 		k->check_rc = -1;
 		sk_buf_printf(&k->users, "%slun %" PRIu64 " (%s) is in use: %s", k->users.n ? "; " : "", d->info.lun,
@@ -182,16 +200,27 @@ void sk_end_disk_done(struct sk_keeper *k)
 		disks_over(k);
 }
 
+/* A forced end cannot be kept waiting: the engine fails every request, or dies, which fails them too. */
+static void abandon(struct sk_keeper *k)
+{
+	const struct sk_b_msg m = { .type = SK_B_ABANDON };
+
+	if (!k->abandoned && sk_keeper_tell_engine(k, &m, NULL, NULL) == 0)
+		sk_timer_at(k->timer, sk_loop_now(k->loop) + ABANDON_MS);
+	else if (k->engine && !k->engine_gone)
+		kill(k->engine, SIGKILL);
+	k->abandoned = true;
+}
+
 static void late(void *ctx)
 {
-	const struct sk_b_msg abandon = { .type = SK_B_ABANDON };
 	struct sk_keeper *k = ctx;
 
 	switch (k->ending) {
 	case SK_END_WAIT:
 	case SK_END_DISKS:
 		if (k->force)
-			(void)sk_keeper_tell_engine(k, &abandon, NULL, NULL);
+			abandon(k);
 		else
 			refuse(k, SK_RES_REQ_TIMEDOUT, "the disks could not be flushed in time");
 		break;
@@ -213,6 +242,7 @@ void sk_end_begin(struct sk_keeper *k, int64_t id, bool force, uint32_t timeout_
 	sk_timer_free(k->timer);
 	k->timer = sk_timer_new(k->loop, late, k, NULL);
 	k->end_id = id;
+	k->abandoned = false;
 	k->force = force;
 	k->timeout_s = timeout_s;
 	if (!k->timer || !k->published) {

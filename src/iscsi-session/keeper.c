@@ -90,6 +90,7 @@ static void got_health(struct sk_keeper *k, const struct sk_b_result *r)
 	json_object_object_add(o, "health", json_object_new_string(k->pub.state));
 	json_object_object_add(o, "why", json_object_new_string(r->why));
 	sk_conn_event(k, "health", o);
+	sk_conn_hello(k);
 	if (k->health != SK_B_LOGGED_IN)
 		sk_end_lost(k);
 }

@@ -77,7 +77,7 @@ struct sk_keeper {
 	int listen_fd;
 	struct sk_watch *listen_watch;
 	struct sk_conn *conn;
-	int64_t attach_id, stats_id;	/* requests that wait for the engine, 0 = none */
+	int64_t attach_id, stats_id, hello_id;	/* requests that wait for the engine, 0 = none */
 	struct sk_sys_session next_pub;	/* of the attach or reattach under way */
 	/* disks */
 	struct sk_kdisk *disks;
@@ -91,6 +91,7 @@ struct sk_keeper {
 	int64_t end_id;
 	bool force;
 	uint32_t timeout_s;
+	bool abandoned;			/* the engine was told to fail everything */
 	struct sk_buf users;		/* CHECK: who uses the disks */
 	int check_rc;
 	int rc;				/* of the program */
@@ -104,6 +105,7 @@ int sk_keeper_start_engine(struct sk_keeper *k, const struct sk_b_start *start, 
 void sk_keeper_stop(struct sk_keeper *k, int rc, const struct sk_err *why);
 
 /* control.c */
+void sk_conn_hello(struct sk_keeper *k);		/* answers a hello that came while the engine was starting */
 int sk_conn_listen(struct sk_keeper *k, struct sk_err *err);
 void sk_conn_close(struct sk_keeper *k);
 /** sk_conn_flush - what is queued leaves now, waiting up to @ms for a slow reader */

@@ -422,6 +422,11 @@ static void found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, e
 	s->health = health;
 	ops->bind(x, s);
 	read_tag(s, ops->tag(x));
+	if (isid_taken(s, &s->isid)) {	/* it answered too late, and was logged in anew: two of them would end each other for ever */
+		sk_error(SK_ROOM_SESSION, "session %u runs but cannot be taken over: another one has its ISID by now", ops->sid(x));
+		sk_session_free(s);
+		return;
+	}
 	init_machine(s, NULL);
 	append(s);
 	sk_notice(SK_ROOM_SESSION, "session %u to [target: %s, portal: %s,%u] through [iface: %s] taken over, %s", ops->sid(x),

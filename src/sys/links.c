@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sys/links.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -175,4 +176,18 @@ int sk_link_remove(const char *devdir, const char *name, const char *node, struc
 	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return sk_fail_sys(err, errno, "remove %s", name);
 	return 0;
+}
+
+void sk_link_remove_all(const char *devdir, const char *node)
+{
+	SK_FD int fd = open_dir(devdir, false, NULL);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+
+	if (!d)
+		return;
+	(void)sk_give_fd(&fd);
+	while ((e = readdir(d)) != NULL)
+		(void)sk_link_remove(devdir, e->d_name, node, NULL);
+	closedir(d);
 }

@@ -30,4 +30,7 @@ int sk_link_make(const char *devdir, const char *name, const char *node, struct 
  */
 int sk_link_remove(const char *devdir, const char *name, const char *node, struct sk_err *err);
 
+/** sk_link_remove_all - remove every link that points to @node */
+void sk_link_remove_all(const char *devdir, const char *node);
+
 #endif

@@ -214,7 +214,19 @@ static const char *base_of(const char *node)
 	return slash ? slash + 1 : node;
 }
 
-/* Clearing a device that others have open only marks it: it goes at the last close. */
+/* Not to go at its last close after all */
+static void keep(int dev)
+{
+	struct loop_info64 info;
+
+	if (ioctl(dev, LOOP_GET_STATUS64, &info) < 0)
+		return;
+	info.lo_flags &= ~(uint32_t)LO_FLAGS_AUTOCLEAR;
+	(void)ioctl(dev, LOOP_SET_STATUS64, &info);
+}
+
+/* Clearing a device that others have open only marks it: it goes at the last close. Unless that is wanted the mark is taken
+ * back: then nothing has changed. */
 static int clear(int *dev, const char *node, bool force, struct sk_err *err)
 {
 	struct loop_info64 info;
@@ -229,6 +241,12 @@ static int clear(int *dev, const char *node, bool force, struct sk_err *err)
 			return 0;
 		sk_fd_close(&again);
 		usleep(DETACH_WAIT_US);
+	}
+	if (!force) {
+		SK_FD int again = open(node, O_RDONLY | O_CLOEXEC);
+
+		if (again >= 0)
+			keep(again);
 	}
 	return sk_fail(err, SK_EBUSY, "%s is still open%s", node,
 		       force ? "; it is detached at its last close" : "");
@@ -274,6 +292,22 @@ static bool is_loop(const char *name)
 	uint64_t v;
 
 	return sk_name_number(name, "loop", 1048575, &v);
+}
+
+void sk_loopdev_below(const char *dir, void (*fn)(void *ctx, const char *node, const char *file), void *ctx)
+{
+	SK_NAMES struct sk_names names = { 0 };
+	char path[128], file[BACKING_MAX];
+	size_t n = strlen(dir);
+
+	sk_attr_names(AT_FDCWD, "/sys/block", is_loop, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", names.name[i]);
+		if (!sk_attr_read(AT_FDCWD, path, file, sizeof(file)) || strncmp(file, dir, n) != 0 || file[n] != '/')
+			continue;
+		snprintf(path, sizeof(path), "/dev/%s", names.name[i]);
+		fn(ctx, path, file);
+	}
 }
 
 int sk_loopdev_find(const char *file, char *ret_node, size_t n, struct sk_err *err)

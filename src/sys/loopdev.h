@@ -59,4 +59,8 @@ int sk_loopdev_release(struct sk_loopdev *d, const char *file, bool force, struc
  * is gone) or by the file itself; SK_ENOENT if there is none */
 int sk_loopdev_find(const char *file, char *ret_node, size_t n, struct sk_err *err);
 
+/** sk_loopdev_below - every device over a file below the directory @dir (as the kernel spells it), also one whose file's
+ * server is dead: calls @fn for each. */
+void sk_loopdev_below(const char *dir, void (*fn)(void *ctx, const char *node, const char *file), void *ctx);
+
 #endif

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,23 @@ static bool sweep_lun(void *ctx, const struct sk_sys_lun *l)
 	return true;
 }
 
+/* A process that died just then had made a device and told nobody yet. */
+static void sweep_loop(void *ctx, const char *node, const char *file)
+{
+	const struct sk_places *p = ctx;
+
+	sk_link_remove_all(p->devdir, node);
+	(void)sk_loopdev_detach(node, file, true, NULL);
+}
+
+static void sweep_loops(const struct sk_places *p, uint32_t sid)
+{
+	char dir[400], real[PATH_MAX];
+
+	if (sk_udir_path(p, sid, NULL, dir, sizeof(dir), NULL) == 0 && realpath(dir, real))
+		sk_loopdev_below(real, sweep_loop, (void *)(uintptr_t)p);
+}
+
 void sk_udir_sweep(const struct sk_places *p, uint32_t sid)
 {
 	static const char *const files[] = { "ctl", "lock", "record", "record.new", "about" };
@@ -282,6 +300,7 @@ void sk_udir_sweep(const struct sk_places *p, uint32_t sid)
 
 	if (sk_sys_session(p, sid, SK_SYS_FULL, &s, &err) == 0 && s.user)
 		(void)sk_sys_luns(p, &s, sweep_lun, &w);
+	sweep_loops(p, sid);
 	if (sk_udir_path(p, sid, "disk", path, sizeof(path), NULL) == 0) {
 		(void)umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
 		(void)rmdir(path);

@@ -186,11 +186,27 @@ static void ctl_event(void *ctx, const char *name, struct json_object *params)
 	sk_debug(SK_ROOM_TRANSPORT, "session %u: event %s", x->sid, name);
 }
 
+/* What happened while nobody listened was told to nobody. */
+static void hello_again(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	struct sk_xsess *x = ctx;
+	enum sk_xsess_health h = result ? sk_user_health_word(sk_msg_str(result, "health")) : SK_HEALTH_LOGGED_IN;
+	struct sk_err why = { 0 };
+
+	if (err || h == SK_HEALTH_LOGGED_IN || x->gone)
+		return;
+	sk_fail(&why, SK_ECONN, "the connection was lost while its process was not heard");
+	x->ev->down(x->ctx, &why);
+	x->ev->health(x->ctx, h);
+}
+
 static void ctl_up(void *ctx)
 {
-	const struct sk_xsess *x = ctx;
+	struct sk_xsess *x = ctx;
 
 	sk_debug(SK_ROOM_TRANSPORT, "session %u: talking to its process", x->sid);
+	if (x->attached)
+		(void)sk_ctl_call(x->ctl, "hello", NULL, -1, ANSWER_MS, hello_again, x, NULL);
 }
 
 static void ctl_down(void *ctx, const struct sk_err *why)

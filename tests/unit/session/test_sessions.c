@@ -486,6 +486,32 @@ static void count_one(void *ctx)
 	++*(unsigned *)ctx;
 }
 
+/* A process that did not answer in time, whose session was logged in once more meanwhile: with one ISID the two would
+ * take the target from each other for ever (RFC 7143, 6.3.5). */
+static void one_isid_is_adopted_once(void **st)
+{
+	unsigned over = 0;
+	struct world w;
+	struct sk_record *a;
+
+	(void)st;
+	open_world(&w);
+	a = node(T, "192.0.2.1");
+	for (unsigned i = 0; i < 2; i++) {
+		w.f.adopt[i].node = a;
+		w.f.adopt[i].tag = "slot=0 isid=00023dabcdef";
+		w.f.adopt[i].health = i ? SK_HEALTH_FAILED : SK_HEALTH_LOGGED_IN;
+	}
+	w.f.n_adopt = 2;
+	assert_int_equal(sk_sessions_adopt(w.all, count_one, &over, NULL), 0);
+	turn(&w);
+	assert_int_equal(over, 1);
+	assert_int_equal(sk_sessions_count(w.all), 1);
+	assert_int_equal(w.f.opens, 0);
+	sk_record_free(a);
+	close_world(&w);
+}
+
 static void adoption(void **st)
 {
 	unsigned over = 0;
@@ -574,6 +600,7 @@ int main(void)
 		cmocka_unit_test(the_answer_waits_for_the_scan_or_not),
 		cmocka_unit_test(rescan),
 		cmocka_unit_test(adoption),
+		cmocka_unit_test(one_isid_is_adopted_once),
 		cmocka_unit_test(going_down_answers_everybody_and_touches_nothing),
 		cmocka_unit_test(bad_records_are_refused),
 	};

@@ -104,6 +104,31 @@ static void a_claimed_device_is_busy_and_stays(void **st)
 	assert_int_equal(sk_loopdev_find(file, node, sizeof(node), &err), -1);
 }
 
+/* Open, but not claimed: a virtual machine's disk, say. */
+static void an_open_device_that_is_not_forced_stays_as_it_is(void **st)
+{
+	struct tmp *t = *st;
+	char file[128], node[64];
+	struct sk_loopdev_cfg cfg = { .file = file, .block_size = 512 };
+	struct sk_err err = { 0 };
+	struct sk_loopdev d;
+	int user;
+
+	if (!can())
+		skip();
+	backing(t, file, sizeof(file), 1 << 20);
+	if (sk_loopdev_attach(&cfg, &d, &err) < 0)
+		fail_msg("%s", err.msg);
+	user = open(d.node, O_RDWR | O_CLOEXEC);
+	assert_true(user >= 0);
+	assert_int_equal(sk_loopdev_detach(d.node, file, false, &err), -1);
+	assert_int_equal(err.code, SK_EBUSY);
+	close(user);
+	usleep(50000);
+	assert_int_equal(sk_loopdev_find(file, node, sizeof(node), &err), 0);
+	assert_int_equal(sk_loopdev_detach(d.node, file, false, &err), 0);
+}
+
 static void autoclear_goes_with_its_descriptor(void **st)
 {
 	struct tmp *t = *st;
@@ -164,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(attach_resize_detach, tmp_setup, teardown),
 		cmocka_unit_test_setup_teardown(a_claimed_device_is_busy_and_stays, tmp_setup, teardown),
+		cmocka_unit_test_setup_teardown(an_open_device_that_is_not_forced_stays_as_it_is, tmp_setup, teardown),
 		cmocka_unit_test_setup_teardown(autoclear_goes_with_its_descriptor, tmp_setup, teardown),
 		cmocka_unit_test(bad_requests_are_refused),
 	};

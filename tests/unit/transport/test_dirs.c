@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "sys/links.h"
+#include "sys/loopdev.h"
 #include "transport/user/dirs.h"
 
 static struct sk_places places;
@@ -126,6 +128,36 @@ static void a_record_and_its_lines_come_back(void **st)
 	sk_record_free(back);
 }
 
+/* A process that is killed right after it made a disk has not told of it. */
+static void devices_and_links_nobody_was_told_of_are_swept(void **st)
+{
+	char file[400], node[64], link[400];
+	struct sk_loopdev_cfg cfg = { .file = file, .block_size = 512 };
+	struct sk_loopdev d;
+	struct sk_err err = { 0 };
+	int fd;
+
+	(void)st;
+	if (geteuid() != 0 || access("/dev/loop-control", R_OK | W_OK) < 0)
+		skip();
+	make(places.rundir, "session/7/disk");
+	snprintf(file, sizeof(file), "%s/session/7/disk/lun-1", places.rundir);
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
+	close(fd);
+	if (sk_loopdev_attach(&cfg, &d, &err) < 0)
+		fail_msg("%s", err.msg);
+	make(places.devdir, "disk");
+	assert_int_equal(sk_link_make(places.devdir, "ip-x-lun-1", d.node, &err), 0);
+	snprintf(link, sizeof(link), "%s/disk/by-path/ip-x-lun-1", places.devdir);
+	assert_int_equal(readlink(link, node, sizeof(node)), strlen(d.node));
+	sk_udir_sweep(&places, 7);
+	assert_int_equal(sk_loopdev_find(file, node, sizeof(node), &err), -1);
+	assert_int_equal(readlink(link, node, sizeof(node)), -1);
+	(void)sk_loopdev_detach(d.node, file, true, &err);
+	unlink(file);
+}
+
 static void who_holds_the_lock_lives(void **st)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -150,6 +182,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ids_are_nobodys, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_record_and_its_lines_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_holds_the_lock_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(devices_and_links_nobody_was_told_of_are_swept, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

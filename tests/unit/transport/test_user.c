@@ -340,6 +340,22 @@ static void a_hang_up_is_not_a_death(void **st)
 	close_world(&w);
 }
 
+static void a_loss_that_nobody_heard_of_is_asked_for(void **st)
+{
+	struct world w;
+
+	(void)st;
+	open_world(&w, "iqn.2026-11.x:deaf");
+	create(&w);
+	hand_over(&w);
+	until(&w, &w.logged_in, 1);
+	until(&w, &w.downs, 1);
+	assert_int_equal(w.gones, 0);
+	assert_int_equal(w.t->ops->end(w.x, false, NULL), 0);
+	until(&w, &w.endeds, 1);
+	close_world(&w);
+}
+
 static void on_found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health)
 {
 	struct world *w = ctx;
@@ -426,6 +442,7 @@ int main(void)
 		cmocka_unit_test(a_disk_in_use_keeps_the_session),
 		cmocka_unit_test(a_process_that_dies_is_told_and_swept),
 		cmocka_unit_test(a_hang_up_is_not_a_death),
+		cmocka_unit_test(a_loss_that_nobody_heard_of_is_asked_for),
 		cmocka_unit_test(the_next_daemon_adopts),
 		cmocka_unit_test(ended_before_it_began),
 	};

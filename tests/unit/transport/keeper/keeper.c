@@ -14,7 +14,8 @@
 
 /**
  * A keeper for tests (docs/session-process.md, without disks). What it does is said by the end of the target's name:
- * ":refuse" the attach, ":busy" at the end, ":die" right after the attach, ":hangup" once after the attach.
+ * ":refuse" the attach, ":busy" at the end, ":die" right after the attach, ":hangup" once after the attach, ":deaf" the same and the
+ * connection is lost meanwhile.
  */
 
 static struct {
@@ -98,8 +99,10 @@ static void attach(int64_t id, struct json_object *params, int fd, bool again)
 	event("ready", "error", NULL);
 	if (named(":die"))
 		exit(0);
-	if (named(":hangup") && !k.hung_up) {
+	if ((named(":hangup") || named(":deaf")) && !k.hung_up) {
 		k.hung_up = true;
+		if (named(":deaf"))
+			snprintf(k.health, sizeof(k.health), "FAILED");
 		sk_fd_close(&k.conn);
 	}
 }
