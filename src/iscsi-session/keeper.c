@@ -60,6 +60,7 @@ static void got_started(struct sk_keeper *k, const struct sk_b_result *r)
 	k->next_pub.sid = k->next_pub.host = k->cfg.sid;
 	snprintf(k->next_pub.state, sizeof(k->next_pub.state), "LOGGED_IN");
 	k->pub = k->next_pub;
+	k->health = SK_B_LOGGED_IN;	/* whoever asks before the engine says so must not think it down */
 	if (k->state == SK_KEEPER_STARTING) {
 		sk_attach_secrets(k, &k->pub);
 		if (sk_tree_create(k->cfg.rundir, &k->pub, &err) < 0)
@@ -71,6 +72,7 @@ static void got_started(struct sk_keeper *k, const struct sk_b_result *r)
 	}
 	if (id)
 		sk_conn_answer(k, id, NULL);
+	sk_conn_hello(k);
 }
 
 static void got_health(struct sk_keeper *k, const struct sk_b_result *r)
@@ -90,7 +92,6 @@ static void got_health(struct sk_keeper *k, const struct sk_b_result *r)
 	json_object_object_add(o, "health", json_object_new_string(k->pub.state));
 	json_object_object_add(o, "why", json_object_new_string(r->why));
 	sk_conn_event(k, "health", o);
-	sk_conn_hello(k);
 	if (k->health != SK_B_LOGGED_IN)
 		sk_end_lost(k);
 }

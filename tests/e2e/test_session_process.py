@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import socket
+import stat
 import subprocess
 import time
 
@@ -410,6 +411,64 @@ def test_a_disk_in_use_refuses_the_end(lab, tmp_path):
     assert s.end() == 0
 
 
+def test_a_daemon_that_dies_in_the_handoff_is_succeeded(lab):
+    """The next one asks while the engine is still starting, and hears how that went."""
+    lab.lun()
+    s = lab.session(attach=False)
+    ctl = s.connect()
+    ctl.call = ctl.send                 # no answer is waited for
+    s.attach(ready=False)
+    kids = pathlib.Path(f"/proc/{s.proc.pid}/task/{s.proc.pid}/children")
+    while not kids.read_text():
+        pass
+    engine = int(kids.read_text())
+    os.kill(engine, signal.SIGSTOP)
+    ctl.close()
+    s.connect()
+    asked = s.ctl.send("hello", {"version": 1})
+    time.sleep(0.2)
+    os.kill(engine, signal.SIGCONT)
+    answer = s.ctl.answer(asked)
+    assert answer["attached"] and answer["health"] == "LOGGED_IN"
+    wait_for(lambda: s.link(1).is_symlink())
+    assert s.end() == 0
+
+
+def test_a_forced_end_does_not_wait_for_an_engine_that_hangs(lab):
+    lab.lun()
+    s = lab.session()
+    s.disk(1)
+    os.kill(s.engine_pid(), signal.SIGSTOP)
+    began = time.monotonic()
+    assert s.end(force=True, timeout_s=1) == 0
+    assert time.monotonic() - began < 10
+    assert not s.dir.exists() and not loops_over(s.dir) and not mounted(s.dir / "disk")
+
+
+def test_a_mounted_partition_holds_the_disk(lab, tmp_path):
+    """The table is not written but told (addpart): not every kernel reads tables."""
+    lab.lun()
+    s = lab.session()
+    assert (pathlib.Path("/sys/block") / os.path.basename(s.disk(1)) / "loop/partscan").read_text() == "1\n"
+    sh("addpart", s.disk(1), "1", "2048", "32768")
+    part = pathlib.Path("/sys/block") / os.path.basename(s.disk(1)) / (os.path.basename(s.disk(1)) + "p1")
+    node = tmp_path / "part"
+    os.mknod(node, 0o600 | stat.S_IFBLK, os.makedev(*map(int, (part / "dev").read_text().split(":"))))
+    sh("mkfs.ext4", "-q", "-F", node)
+    where = tmp_path / "mnt"
+    where.mkdir()
+    sh("mount", node, where)
+    try:
+        with pytest.raises(initiator.Refused) as e:
+            s.end()
+        assert e.value.code == 28 and str(where) in str(e.value)
+        (where / "file").write_text("here")
+    finally:
+        sh("umount", where)
+    assert s.end() == 0
+    assert not part.exists()
+
+
 def test_an_open_disk_refuses_the_end_and_can_be_forced(lab):
     lab.lun()
     s = lab.session()
@@ -417,7 +476,7 @@ def test_an_open_disk_refuses_the_end_and_can_be_forced(lab):
     try:
         with pytest.raises(initiator.Refused) as e:
             s.end()
-        assert e.value.code == 28
+        assert e.value.code == 28 and f"open by pid {os.getpid()}" in str(e.value)
         assert pread(s.disk(1), 4096, 0) == bytes(4096)
         assert s.end(force=True) == 0
         with pytest.raises(OSError):
