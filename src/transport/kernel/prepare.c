@@ -34,16 +34,17 @@ struct sk_kopen {
 
 static void tell(struct sk_kernel *k, const struct sk_err *why, bool loaders)
 {
-	struct sk_kwait **at = &k->waiting, *told = NULL, *w;
+	struct sk_kwait **at = &k->waiting, *told = NULL, **last = &told, *w;
 
-	while ((w = *at)) { /* taken out first: whoever is told may ask again */
+	while ((w = *at)) { /* taken out first, in their order: whoever is told may ask again */
 		if (w->load && !loaders) {
 			at = &w->next;
 			continue;
 		}
 		*at = w->next;
-		w->next = told;
-		told = w;
+		w->next = NULL;
+		*last = w;
+		last = &w->next;
 	}
 	while ((w = told)) {
 		told = w->next;
