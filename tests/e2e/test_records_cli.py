@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build"))
+BUILD = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build")).resolve()
 ISCSIADM = BUILD / "src" / "iscsiadm" / "iscsiadm"
 
 TARGET = "iqn.2026-11.lab.test:disk1"

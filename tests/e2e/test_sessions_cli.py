@@ -12,7 +12,7 @@ import threading
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build"))
+BUILD = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build")).resolve()
 GOLDEN = TOP / "tests" / "data" / "golden"
 ISCSIADM = BUILD / "src" / "iscsiadm" / "iscsiadm"
 IQN = "iqn.2026-11.lab.test:"

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build"))
+BUILD = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build")).resolve()
 SCENARIOS = sorted((TOP / "tests" / "data" / "transcripts").glob("*.jsonl"))
 
 CONF = """\

@@ -113,9 +113,8 @@ class Tgtd:
         for _ in range(5):
             self.port = port or free_port(self.ipv6)
             hosts = ["127.0.0.1", *(["[::1]"] if self.ipv6 else []), *self.extra]
-            argv = ["tgtd", "-f", "-C", str(self.control)]
-            for host in hosts:
-                argv += ["--iscsi", f"portal={host}:{self.port}"]
+            portals = ",".join(f"portal={host}:{self.port}" for host in hosts)      # of several --iscsi only the last counts
+            argv = ["tgtd", "-f", "-C", str(self.control), "--iscsi", portals]
             self.log = open(self.dir / "log", "ab")
             self.proc = subprocess.Popen(argv, env=self.env, stdin=subprocess.DEVNULL, stdout=self.log,
                                          stderr=subprocess.STDOUT, start_new_session=True)
