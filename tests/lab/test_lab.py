@@ -8,13 +8,21 @@ import sys
 import time
 
 import pytest
-from cache import CACHE, TOP, Siskin
+from cache import CACHE, TOP, Siskin, Unavailable
+from conftest import cannot_run
 from guest import GuestDied
-from pool import KERNELS
+from pool import KERNELS, Pool
 
 # Not /tmp and /run, where others work meanwhile.
 WATCHED = ("/", "/etc", "/etc/iscsi", "/var", "/var/lib", "/var/lib/iscsi", "/var/tmp", "/root", "/root/.cache", "/usr", "/usr/bin",
            "/lib", "/home", "/opt", "/srv", str(CACHE), str(TOP), str(TOP / "src"))
+
+
+def boot(kernel):
+    try:
+        return KERNELS[kernel](programs=Siskin()).boot()
+    except Unavailable as e:
+        cannot_run(e)
 
 
 def manifest():
@@ -65,8 +73,9 @@ def test_jobs_run_side_by_side(lab):
     assert slow.wait().rc == -15
 
 
-def test_what_is_left_is_seen(pool, kernel):
-    guest = pool.get(kernel, "siskin", fresh=True)
+def test_what_is_left_is_seen(kernel):
+    pool = Pool()
+    guest = pool.adopt(boot(kernel), (kernel, "siskin"))
     guest.run("setsid sleep 300 >/dev/null 2>&1 & ip link add left0 type dummy; mkdir /m; mount -t tmpfs x /m").ok()
     complaints = "\n".join(pool.put(guest))
     assert "sleep 300" in complaints and "links: left left0" in complaints and "mounts: left /m" in complaints
@@ -136,7 +145,7 @@ def gone(folder, seconds=10):
 
 @pytest.mark.core
 def test_a_guest_that_panics_is_reported_with_its_console(kernel):
-    guest = KERNELS[kernel](programs=Siskin()).boot()
+    guest = boot(kernel)
     folder = guest.dir
     try:
         with pytest.raises(GuestDied, match="sysrq triggered crash"):
@@ -147,7 +156,7 @@ def test_a_guest_that_panics_is_reported_with_its_console(kernel):
 
 
 def test_a_guest_that_hangs_is_killed_and_reported(kernel, monkeypatch):
-    guest = KERNELS[kernel](programs=Siskin()).boot()
+    guest = boot(kernel)
     monkeypatch.setattr("guest.GRACE_SECONDS", 2)
     folder = guest.dir
     try:
@@ -158,7 +167,8 @@ def test_a_guest_that_hangs_is_killed_and_reported(kernel, monkeypatch):
     assert gone(folder) and not folder.exists()
 
 
-def test_nothing_runs_on_when_the_tests_are_killed(tmp_path):
+def test_nothing_runs_on_when_the_tests_are_killed():
+    boot("uml").close()
     code = ("import sys, time; sys.path.insert(0, sys.argv[1])\n"
             "from uml import Uml\n"
             "g = Uml().boot(); print(g.dir, flush=True); time.sleep(100)")

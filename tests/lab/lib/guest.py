@@ -117,11 +117,11 @@ class Guest:
     def boot(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="siskin-lab-"))
         (self.dir / "share").mkdir()
-        if self.programs:
-            self._install(self.programs)
         self.console = self.dir / "console"
         began = time.monotonic()
         try:
+            if self.programs:
+                self._install(self.programs)
             self.launch()
             threading.Thread(target=self._listen, daemon=True).start()
             if not self.ready.wait(BOOT_SECONDS) or self.process.poll() is not None:

@@ -20,11 +20,15 @@ class Pool:
         guest = None if fresh else self.idle.pop((kernel, programs), None)
         if guest and guest.alive:
             return guest
-        guest = KERNELS[kernel](programs=PROGRAMS[programs]()).boot()
+        return self.adopt(KERNELS[kernel](programs=PROGRAMS[programs]()).boot(), (kernel, programs))
+
+    @staticmethod
+    def adopt(guest, key):
+        """A guest that has just booted gets what every test expects."""
         try:
             guest.fixture("base")
             guest.run(SAVE).ok()
-            guest.key = (kernel, programs)
+            guest.key = key
             guest.before = guest.state()
         except BaseException:
             guest.close()
