@@ -60,6 +60,12 @@ def test_output_and_exit_codes_come_apart(lab):
 
 
 @pytest.mark.core
+def test_processes_that_write_at_once_lose_nothing(lab):
+    r = lab.run("for i in $(seq 60); do (echo $i; echo $i >&2) & done; wait")
+    assert sorted(map(int, r.lines)) == sorted(map(int, r.err.splitlines())) == list(range(1, 61))
+
+
+@pytest.mark.core
 def test_a_command_over_its_time_is_ended_with_its_children(lab):
     r = lab.run("sleep 1000 & sleep 1000", timeout=1)
     assert r.timed_out and r.rc == -9

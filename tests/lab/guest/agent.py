@@ -7,7 +7,7 @@ To us:    {"op": "start", "id": 7, "argv": […], "env": {…}, "cwd": "/", "std
 From us:  {"ready": true}   {"id": 8, "state": {…}}   {"id": 9, "lines": […]}   {"id": 7, "fd": 1, "data": base64} …
           {"id": 7, "pid": n, "rc": 0, "timed_out": false, "seconds": 0.1}
 
-Output goes to memory files, not pipes: a daemon that keeps its parent's stdout delays nothing. What is orphaned is reaped here.
+Output goes to files in memory, not pipes: a daemon that keeps its parent's stdout delays nothing. What is orphaned is reaped here.
 """
 import base64
 import json
@@ -25,13 +25,13 @@ LIMIT = 16 << 20  # of each channel; more is cut
 class Job:
     def __init__(self, msg):
         self.id = msg["id"]
-        self.fds = {n: os.memfd_create("out", os.MFD_CLOEXEC) for n in (1, 2)}
+        self.fds = {n: nameless() for n in (1, 2)}
         self.sent = {1: 0, 2: 0}
         self.live = msg.get("live", False)
         self.start = time.monotonic()
         self.deadline = self.start + msg["timeout"]
         self.timed_out = False
-        stdin = os.memfd_create("in", os.MFD_CLOEXEC)
+        stdin = nameless()
         os.write(stdin, msg.get("stdin", "").encode("utf-8", "surrogateescape"))
         os.lseek(stdin, 0, os.SEEK_SET)
         self.pid = os.fork()
@@ -84,6 +84,11 @@ class Job:
         say(id=self.id, pid=self.pid, rc=rc, timed_out=self.timed_out, seconds=round(time.monotonic() - self.start, 3))
         for fd in self.fds.values():
             os.close(fd)
+
+
+def nameless():
+    """A file in memory. (Not a memfd: there two processes that write at once can overwrite each other.)"""
+    return os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
 def read(path):
