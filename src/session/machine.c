@@ -61,7 +61,7 @@ static enum sk_sm_state failed(struct sk_sm *m, enum sk_cause c, const struct sk
 		say(m, c, why);
 	m->acts |= SK_ACT_HALT;
 	if (m->established && m->cfg.reopen_max && m->attempts >= m->cfg.reopen_max) {
-		m->force = true;
+		m->force = m->lost = true;
 		m->attempt_end = after(now, m->cfg.logout_timeout_ms + END_GRACE_MS);
 		m->acts |= SK_ACT_ATTEMPT_FAILED | SK_ACT_END;
 		answer(m, SK_RES_TRANS_TIMEOUT);

@@ -374,6 +374,8 @@ static void reopen_max_ends_the_session(void **unused)
 	}
 	assert_int_equal(m.st, SK_ST_LOGOUT);
 	assert_true(m.acts & SK_ACT_END && m.force);
+	assert_int_equal(step(&m, SK_SM_END_REFUSED, m.deadline_ms - 1), 0);	/* then it is still without a connection */
+	assert_int_equal(m.st, SK_ST_BACKOFF);
 }
 
 /* The first scan never ended: who waits for it is told all the same. */
