@@ -123,6 +123,16 @@ def test_the_engine_has_no_privileges(lab):
     assert status["NoNewPrivs"] == "1"
 
 
+@pytest.mark.parametrize("user", ["root", "no-such-user"])
+def test_the_engine_runs_as_somebody_without_rights_or_not_at_all(lab, user):
+    lab.lun()
+    s = lab.session(attach=False, args=["--user", user])
+    with pytest.raises((initiator.Refused, ConnectionError)) as e:
+        s.attach()
+    assert s.proc.wait(10) != 0 and not s.dir.exists() and not mounted(s.dir)
+    assert e.type is initiator.Refused
+
+
 @pytest.mark.parametrize("reactor", ["epoll", "io_uring"])
 def test_fio_verify(lab, reactor):
     lab.lun()
@@ -253,9 +263,10 @@ def test_the_file_below_the_loop_device(lab):
     assert pwrite(s.file(1), data, 0, os.O_DSYNC) == 65536
 
 
-def test_a_cut_connection_under_io(lab):
+@pytest.mark.parametrize("reactor", ["epoll", "io_uring"])
+def test_a_cut_connection_under_io(lab, reactor):
     lab.lun()
-    s = lab.session()
+    s = lab.session(args=["--reactor", reactor])
     job = fio(s.disk(1), "--time_based", "--runtime=4", wait=False)
     for _ in range(5):
         time.sleep(0.4)

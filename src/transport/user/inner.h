@@ -9,6 +9,9 @@
 #include "transport/user/user.h"
 #include "wire/tcp.h"
 
+#define SK_USER_START_MS 10000		/* for a new process to listen */
+#define SK_USER_ANSWER_MS 10000		/* for requests that only change state */
+
 struct user {
 	struct sk_transport t;		/* first: a struct sk_transport * is a struct user * */
 	char run_as[64], debug[128];
@@ -56,6 +59,9 @@ void sk_user_sweep_stop(struct user *u);
 struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct sk_params *p, const struct sk_portal *current,
 					  int fd);
 struct json_object *sk_user_reattach_params(const struct sk_params *p, const struct sk_portal *current, int fd);
+
+/** sk_user_handoff - transport_ops.handoff */
+int sk_user_handoff(struct sk_xsess *x, const struct sk_params *params, const struct sk_portal *current, struct sk_err *err);
 
 /** sk_user_adopt - transport_ops.adopt */
 int sk_user_adopt(struct sk_transport *t,

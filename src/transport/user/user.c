@@ -13,9 +13,7 @@
 #include "transport/user/inner.h"
 #include "transport/wirecfg.h"
 
-#define START_MS 10000		/* for a new process to listen */
 #define AGAIN_MS 300		/* ... and for one that lived a moment ago, before its lock is looked at again */
-#define ANSWER_MS 10000		/* for requests that only change state */
 #define END_GRACE_MS 8000	/* over logout_timeout, for taking disks away */
 #define LOGIN_DATA_MAX (256U << 10)
 
@@ -238,110 +236,6 @@ int sk_user_connect_ctl(struct sk_xsess *x, uint32_t patience_ms, struct sk_err 
 	return x->ctl ? 0 : -1;
 }
 
-/* --- handoff ------------------------------------------------------------------------------------------------- */
-
-static int start_process(struct sk_xsess *x, struct sk_err *err)
-{
-	const struct sk_places *p = x->u->t.places;
-	const char *argv[12];
-	char prog[300], sid[16];
-	unsigned n = 0;
-
-	if ((size_t)snprintf(prog, sizeof(prog), "%s/iscsi-session", p->libexecdir) >= sizeof(prog))
-		return sk_fail(err, SK_EINVAL, "the path of iscsi-session is too long");
-	if (!x->sid && sk_udir_next_sid(p, &x->sid, err) < 0)
-		return -1;
-	if (sk_udir_create(p, x->sid, x->node, x->initiator, x->tag, err) < 0)
-		return sk_in(err, "session %u", x->sid);
-	snprintf(sid, sizeof(sid), "%u", x->sid);
-	argv[n++] = prog;
-	argv[n++] = "--sid";
-	argv[n++] = sid;
-	argv[n++] = "--rundir";
-	argv[n++] = p->rundir;
-	argv[n++] = "--devdir";
-	argv[n++] = p->devdir;
-	if (x->u->run_as[0]) {
-		argv[n++] = "--user";
-		argv[n++] = x->u->run_as;
-	}
-	if (x->u->debug[0] && n + 3 <= SK_ARRAY_LEN(argv)) {
-		argv[n++] = "--debug";
-		argv[n++] = x->u->debug;
-	}
-	argv[n] = NULL;
-	return sk_loop_spawn(x->u->t.loop, argv, NULL, 0, true, NULL, NULL, &x->pid, err);
-}
-
-/* The process would not have the session, or could not be started: nothing of it shall stay. */
-static void give_back(struct sk_xsess *x)
-{
-	sk_ctl_free(x->ctl);	/* a process nobody attached ends by itself */
-	x->ctl = NULL;
-	if (x->pid > 0)
-		(void)kill(x->pid, SIGTERM);
-	x->pid = 0;
-	if (x->sid)
-		sk_user_sweep(x->u, &x->sid, 1);
-	x->sid = 0;
-}
-
-static void attach_answer(void *ctx, struct json_object *result, const struct sk_err *err)
-{
-	struct sk_xsess *x = ctx;
-	bool first = !x->attached;
-
-	(void)result;
-	if (err) {
-		struct sk_err why = *err;
-
-		why.code = SK_ENOTCONN;		/* tells a refusing data path from a lost connection */
-		if (first) {
-			x->gone = true;		/* ctl_down has nothing to add */
-			give_back(x);
-			x->gone = false;
-		}
-		x->ev->down(x->ctx, &why);
-		return;
-	}
-	x->attached = true;
-	x->ev->health(x->ctx, SK_HEALTH_LOGGED_IN);
-	if (first && x->scan_by_hand && !x->gone)
-		x->ev->ready(x->ctx, NULL);
-}
-
-static int user_handoff(struct sk_xsess *x, const struct sk_params *params, const struct sk_portal *current,
-			struct sk_err *err)
-{
-	struct json_object *p;
-	SK_FD int fd = -1;
-	int got;
-
-	if (!x->wire)
-		return sk_fail(err, SK_ECONN, "no connection to hand over");
-	got = sk_wire_detach(x->wire, &fd, err);
-	x->wire = NULL;
-	if (got < 0)
-		return -1;
-	if (!x->attached && (start_process(x, err) < 0 || sk_user_connect_ctl(x, START_MS, err) < 0))
-		goto undo;
-	if (!x->ctl)
-		return sk_fail(err, SK_ENOTCONN, "the session's process is gone");
-	p = x->attached ? sk_user_reattach_params(params, current, fd) : sk_user_attach_params(x, params, current, fd);
-	if (!p) {
-		sk_fail(err, SK_ENOMEM, "no memory");
-		goto undo;
-	}
-	got = sk_ctl_call(x->ctl, x->attached ? "reattach" : "attach", p, sk_give_fd(&fd),
-			  x->attached ? ANSWER_MS : START_MS + ANSWER_MS, attach_answer, x, err);
-	if (got == 0)
-		return 0;
-undo:
-	if (!x->attached)
-		give_back(x);
-	return sk_in(err, "start the data path");
-}
-
 /* --- requests afterwards ------------------------------------------------------------------------------------- */
 
 static void ignore_answer(void *ctx, struct json_object *result, const struct sk_err *err)
@@ -358,7 +252,7 @@ static void user_halt(struct sk_xsess *x)
 	sk_wire_close(x->wire);
 	x->wire = NULL;
 	if (x->attached && x->ctl)
-		(void)sk_ctl_call(x->ctl, "halt", NULL, -1, ANSWER_MS, ignore_answer, x, NULL);
+		(void)sk_ctl_call(x->ctl, "halt", NULL, -1, SK_USER_ANSWER_MS, ignore_answer, x, NULL);
 }
 
 static void rescan_answer(void *ctx, struct json_object *result, const struct sk_err *err)
@@ -374,7 +268,7 @@ static int user_rescan(struct sk_xsess *x, struct sk_err *err)
 {
 	if (!x->attached || !x->ctl)
 		return sk_fail(err, SK_ENOTCONN, "the session has no data path");
-	return sk_ctl_call(x->ctl, "rescan", NULL, -1, ANSWER_MS, rescan_answer, x, err);
+	return sk_ctl_call(x->ctl, "rescan", NULL, -1, SK_USER_ANSWER_MS, rescan_answer, x, err);
 }
 
 static void end_answer(void *ctx, struct json_object *result, const struct sk_err *err)
@@ -453,7 +347,7 @@ static int user_stats(struct sk_xsess *x, sk_stats_fn *fn, void *ctx, struct sk_
 	if (!a)
 		return sk_fail(err, SK_ENOMEM, "no memory");
 	*a = (struct stats_ask){ fn, ctx };
-	if (sk_ctl_call(x->ctl, "stats", NULL, -1, ANSWER_MS, stats_answer, a, err) == 0)
+	if (sk_ctl_call(x->ctl, "stats", NULL, -1, SK_USER_ANSWER_MS, stats_answer, a, err) == 0)
 		return 0;
 	free(a);
 	return -1;
@@ -466,7 +360,7 @@ struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk
 {
 	static const struct sk_transport_ops ops = {
 		.name = "user", .create = user_create, .sid = user_sid, .open = user_open, .send = user_send,
-		.handoff = user_handoff, .halt = user_halt, .rescan = user_rescan, .end = user_end,
+		.handoff = sk_user_handoff, .halt = user_halt, .rescan = user_rescan, .end = user_end,
 		.forget = sk_user_free, .adopt = sk_user_adopt, .bind = user_bind,
 		.tag = user_tag, .initiator = user_initiator, .stats = user_stats,
 	};
