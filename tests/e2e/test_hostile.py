@@ -397,22 +397,6 @@ def test_a_target_that_always_breaks_is_given_up(instance, odd, crowd):
     assert pread(dev, 4096, 65536) == bytes(4096)
 
 
-def test_a_command_that_is_never_answered(instance, odd, crowd):
-    """It is aborted after abort_timeout and sent again."""
-    def swallow(conn, pdu):
-        return True if pdu.bhs[32] == 0x28 else None
-
-    t = odd(luns={1: Disk(1 << 20)})
-    dev = enter(instance, t, **{"node.session.err_timeo.abort_timeout": "2", "node.session.err_timeo.lu_reset_timeout": "2"})
-    t.on.update(once("scsi", swallow))
-    got = []
-    reader = threading.Thread(target=lambda: got.append(pread(dev, 4096, 0)), daemon=True)
-    reader.start()
-    reader.join(90)
-    assert got == [bytes(4096)]
-    assert t.on["scsi"].done
-
-
 def test_report_luns_nonsense(instance, odd, crowd):
     """A list that lies about its length, and a thousand LUNs that are not there."""
     import odddisk
