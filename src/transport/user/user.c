@@ -204,7 +204,7 @@ static void ctl_up(void *ctx)
 
 	sk_debug(SK_ROOM_TRANSPORT, "session %u: talking to its process", x->sid);
 	if (x->attached)
-		(void)sk_ctl_call(x->ctl, "hello", NULL, -1, ANSWER_MS, hello_again, x, NULL);
+		(void)sk_ctl_call(x->ctl, "hello", NULL, -1, SK_USER_ANSWER_MS, hello_again, x, NULL);
 }
 
 static void ctl_down(void *ctx, const struct sk_err *why)
