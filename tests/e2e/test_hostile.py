@@ -208,7 +208,7 @@ def test_a_broken_answer_to_a_read(instance, odd, crowd, act):
     assert t.on["send"].done
     assert t.logins <= 2 and len(t.alive()) == 1
     if t.logins == 2:
-        assert "is operational after recovery" in instance.log
+        wait_until(lambda: "is operational after recovery" in instance.log, "a word about it")
 
 
 def bad_digest(which, op):

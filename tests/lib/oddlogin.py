@@ -216,5 +216,7 @@ class Login:
         if transit and req.flags & 3 == 3 and not status:
             c.tsih = c.target.next_tsih()
             rsp.put(14, 2, c.tsih)
+            c.initiator = self.keys["InitiatorName"]
+            c.target.logged_in(c)       # before the initiator knows, so that it can be counted on
         rsp.put(36, 2, status)
         c.send(rsp)

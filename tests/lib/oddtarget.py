@@ -184,9 +184,7 @@ class Conn(threading.Thread):
     def do_login(self, p):
         self.isid = p.isid
         if self.login.feed(p):
-            self.initiator = self.login.keys["InitiatorName"]
             self.ffp = True
-            self.target.logged_in(self)
 
     def do_nop_out(self, p):
         if p.itt != NONE:
@@ -478,7 +476,7 @@ class OddTarget:
 
     def alive(self):
         """The connections in full-feature phase of normal sessions, now."""
-        return [c for c in self.conns if c.ffp and not c.done and not c.login.discovery]
+        return [c for c in self.conns if c.tsih and not c.done and not c.login.discovery]
 
     def received(self, op):
         return [p for _, p in self.pdus if p.op == op]
