@@ -92,6 +92,13 @@ static void item_key(const struct sk_merge_item *item, struct sk_node_key *ret)
 	snprintf(ret->iface, sizeof(ret->iface), "%s", iface_name(item->iface));
 }
 
+static int keep_settings(struct run *r, const struct sk_record *old, struct sk_record *fresh, struct sk_err *err)
+{
+	if (r->cfg->keep == SK_KEEP_NOTHING)
+		return 0;
+	return sk_store_keep_user(r->store, old, fresh, r->cfg->keep == SK_KEEP_UNLESS_CONF, err);
+}
+
 static void write_one(struct run *r, const struct sk_merge_item *item)
 {
 	struct sk_node_key key;
@@ -100,15 +107,17 @@ static void write_one(struct run *r, const struct sk_merge_item *item)
 
 	item_key(item, &key);
 	old = sk_store_node_get(r->store, &key, &none);
-	sk_record_free(old);
-	if (old && !(r->cfg->ops & SK_MERGE_UPDATE))
+	if (old && !(r->cfg->ops & SK_MERGE_UPDATE)) {
+		sk_record_free(old);
 		return;
+	}
 	fresh = sk_merge_fresh(r->cfg, item, &err);
-	if (!fresh || sk_store_node_put(r->store, fresh, &err) < 0)
+	if (!fresh || (old && keep_settings(r, old, fresh, &err) < 0) || sk_store_node_put(r->store, fresh, &err) < 0)
 		news(r, SK_MERGE_FAILED, &key, &err);
 	else
 		news(r, old ? SK_MERGE_UPDATED : SK_MERGE_ADDED, &key, NULL);
 	sk_record_free(fresh);
+	sk_record_free(old);
 }
 
 /* --- removing ------------------------------------------------------------------------------------------------ */

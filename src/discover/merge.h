@@ -22,12 +22,19 @@ struct sk_merge_item {
 
 enum sk_merge_news { SK_MERGE_ADDED, SK_MERGE_UPDATED, SK_MERGE_DELETED, SK_MERGE_IN_USE, SK_MERGE_FAILED };
 
+enum sk_merge_keep {
+	SK_KEEP_NOTHING,    /* as the incumbent */
+	SK_KEEP_USER,	    /* all of it */
+	SK_KEEP_UNLESS_CONF /* except keys that the configuration file names: an explicit update takes those */
+};
+
 struct sk_merge_cfg {
 	enum sk_disc_type type; /* the source: SENDTARGETS, ISNS, STATIC or FW */
 	const char *host;	/* its address as the discovery record has it; "" for STATIC and FW */
 	uint16_t port;
 	unsigned ops;	       /* enum sk_merge_op */
 	const char *conf_file; /* defaults of new records */
+	enum sk_merge_keep keep; /* of what a user set, in records written afresh */
 	/** a session runs with this record: it is not deleted */
 	bool (*in_use)(void *ctx, const struct sk_node_key *key);
 	/** what became of each record; @why only with FAILED. May be NULL */

@@ -8,6 +8,7 @@
 #include "iscsiadm/daemon.h"
 #include "iscsiadm/disc_iface.h"
 #include "iscsiadm/disc_run.h"
+#include "iscsiadm/disc_show.h"
 #include "iscsiadm/login.h"
 #include "iscsiadm/node_make.h"
 #include "iscsiadm/node_show.h"
@@ -206,6 +207,9 @@ static struct sk_merge_cfg merge_cfg(struct run *r)
 				       (ops & SK_OP_UPDATE ? SK_MERGE_UPDATE : 0)
 			   : SK_MERGE_ALL,
 		.conf_file = sk_daemon_conf(r->adm),
+		.keep = !sk_disc_preserves(r->adm) ? SK_KEEP_NOTHING
+			: ops & SK_OP_UPDATE	   ? SK_KEEP_UNLESS_CONF
+						   : SK_KEEP_USER,
 		.in_use = in_use,
 		.news = news,
 		.ctx = r,

@@ -170,6 +170,28 @@ undo:
 	return NULL;
 }
 
+bool sk_disc_preserves(struct sk_adm *adm)
+{
+	SK_MEM char *word = sk_conf_get(sk_daemon_conf(adm), "discovery.preserve_node_settings", NULL);
+
+	return !word || strcmp(word, "No") != 0;
+}
+
+struct sk_record *sk_disc_fresh_record(struct sk_adm *adm, const struct sk_disc_ref *ref, struct sk_err *err)
+{
+	struct sk_record *r = sk_disc_new_record(adm, ref, err);
+	struct sk_record *old = NULL;
+
+	if (r && sk_disc_preserves(adm))
+		old = sk_store_disc_get(adm->store, ref->type, ref->host, ref->port, NULL);
+	if (old && sk_store_keep_user(adm->store, old, r, false, err) < 0) {
+		sk_record_free(r);
+		r = NULL;
+	}
+	sk_record_free(old);
+	return r;
+}
+
 static int done(struct sk_adm *adm, const struct sk_disc_ref *ref, int code, const struct sk_err *err)
 {
 	struct sk_about about = { .host = ref->host, .port = ref->port };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "iscsiadm/daemon.h"
 #include "iscsiadm/disc_run.h"
 #include "iscsiadm/disc_show.h"
 #include "iscsiadm/say.h"
@@ -113,18 +114,32 @@ static int db_op_alone(struct sk_adm *adm)
 
 /* --- handlers that do something ---------------------------------------------------------------------- */
 
+/** the record of a plain discovery, in the database; read and written under one lock */
+static struct sk_record *renew_record(struct sk_adm *adm, const struct sk_disc_ref *ref, struct sk_err *err)
+{
+	struct sk_record *r;
+
+	(void)sk_daemon_conf(adm); /* asks the daemon: not while others wait for the lock */
+	if (sk_store_lock(adm->store, SK_ADM_LOCK_MS, err) < 0)
+		return NULL;
+	r = sk_disc_fresh_record(adm, ref, err);
+	if (r && sk_store_disc_put(adm->store, r, err) < 0) {
+		sk_record_free(r);
+		r = NULL;
+	}
+	sk_store_unlock(adm->store);
+	return r;
+}
+
 /** discovery with a fresh record, written before anything is asked; with nonpersistent nothing is written */
 static int discover_fresh(struct sk_adm *adm)
 {
 	struct sk_disc_ref ref = ref_of(adm);
 	struct sk_err err = { 0 };
-	struct sk_record *r = sk_disc_new_record(adm, &ref, &err);
-	int code;
+	bool write = !(adm->args.ops & SK_OP_NONPERSISTENT);
+	struct sk_record *r = write ? renew_record(adm, &ref, &err) : sk_disc_fresh_record(adm, &ref, &err);
+	int code = r ? sk_disc_run(adm, &ref, r) : sk_store_code(adm, &err, NULL);
 
-	if (!r || (!(adm->args.ops & SK_OP_NONPERSISTENT) && sk_store_disc_put(adm->store, r, &err) < 0))
-		code = sk_store_code(adm, &err, NULL);
-	else
-		code = sk_disc_run(adm, &ref, r);
 	sk_record_free(r);
 	return code;
 }

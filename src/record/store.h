@@ -86,6 +86,13 @@ int sk_store_disc_delete(struct sk_store *s, enum sk_disc_type type, const char 
 int sk_store_disc_nodes(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
 			sk_node_visit *visit, void *ctx, struct sk_err *err);
 
+/** sk_store_keep_user - what a user set in the stored record @old, and still stands there, goes into @fresh, which is to
+ * replace it (same key, or the same portal whose tag was not known). @spare_conf: but not over a value that
+ * iscsid.conf gave @fresh. Keys of ifaces are never kept: they come from the iface. Of discovery records
+ * CHAP and timeouts are kept. */
+int sk_store_keep_user(struct sk_store *s, const struct sk_record *old, struct sk_record *fresh, bool spare_conf,
+		       struct sk_err *err);
+
 /* --- ifaces -------------------------------------------------------------------------------------------------------- */
 
 /** sk_iface_name_ok - 1..64 bytes, no '/', not "." or "..", no control characters, no leading dot */

@@ -137,20 +137,42 @@ static int put_locked(struct sk_store *s, enum sk_disc_type type, const struct s
 	if (sk_atomic_dirs(s, dir->s, err) < 0)
 		return -1;
 	snprintf(path.s + n, sizeof(path.s) - n, "/%s", sources[type].config);
+	if (sk_marks_save(s, path.s, r, err) < 0)
+		return -1;
 	return sk_record_save(s, path.s, r, err);
+}
+
+/* The directory of a discovery record. */
+static int place_of(const struct sk_record *r, enum sk_disc_type *ret_type, struct sk_path *ret, struct sk_err *err)
+{
+	const char *host = sk_record_get(r, HOST);
+	int64_t port = sk_record_int(r, PORT);
+
+	*ret_type = sk_record_kind(r) == SK_REC_ISNS ? SK_DISC_ISNS : SK_DISC_SENDTARGETS;
+	if (!*host || port < 1 || port > 65535)
+		return sk_fail(err, SK_EINVAL, "a discovery record needs an address and a port");
+	return dir_path(*ret_type, host, (uint16_t)port, ret, err);
+}
+
+int sk_disc_record_path(const struct sk_record *r, struct sk_path *ret, struct sk_err *err)
+{
+	enum sk_disc_type type;
+	size_t n;
+
+	if (place_of(r, &type, ret, err) < 0)
+		return -1;
+	n = strlen(ret->s);
+	snprintf(ret->s + n, sizeof(ret->s) - n, "/%s", sources[type].config);
+	return 0;
 }
 
 int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
 {
-	enum sk_disc_type type = sk_record_kind(r) == SK_REC_ISNS ? SK_DISC_ISNS : SK_DISC_SENDTARGETS;
-	const char *host = sk_record_get(r, HOST);
-	int64_t port = sk_record_int(r, PORT);
+	enum sk_disc_type type;
 	struct sk_path dir;
 	int rc;
 
-	if (!*host || port < 1 || port > 65535)
-		return sk_fail(err, SK_EINVAL, "a discovery record needs an address and a port");
-	if (dir_path(type, host, (uint16_t)port, &dir, err) < 0)
+	if (place_of(r, &type, &dir, err) < 0)
 		return -1;
 	if (sk_store_lock(s, SK_LOCK_MS, err) < 0)
 		return -1;
@@ -278,6 +300,7 @@ static int delete_locked(struct sk_store *s, enum sk_disc_type type, const char 
 	snprintf(config.s + n, sizeof(config.s) - n, "/%s", sources[type].config);
 	if (sk_atomic_unlink(s, config.s, removed, err) < 0)
 		return -1;
+	sk_marks_drop(s, config.s);
 	sk_store_rmdir(s, path->s);
 	return 0;
 }

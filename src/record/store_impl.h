@@ -122,6 +122,14 @@ struct sk_record *sk_record_load_node(struct sk_store *s, int dir, const char *n
 				      bool single, const char *path, struct sk_err *err);
 int sk_record_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err);
 
+/* --- marks.c: what a user set by hand --- */
+
+/** sk_marks_save - before the record at @path is written: mark what a user set, forget marks that hold no more */
+int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err);
+void sk_marks_drop(struct sk_store *s, const char *path);
+/** sk_disc_record_path - where a discovery record lies */
+int sk_disc_record_path(const struct sk_record *r, struct sk_path *ret, struct sk_err *err);
+
 /* --- identity.c --- */
 
 /** sk_identity_sure - is the file beyond doubt the record @key names (not of the single-file layout)? For listings: a

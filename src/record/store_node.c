@@ -92,6 +92,7 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 {
 	struct sk_record *old = get_at(s, key, key->portal.tpgt == SK_TPGT_NONE, NULL);
 	struct sk_path path, single, link, old_link = { "" };
+	bool removed;
 
 	sk_path_node(key, &path);
 	sk_disc_link_path(s, r, key, &link);
@@ -99,14 +100,18 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 		sk_disc_link_path(s, old, key, &old_link);
 	sk_record_free(old);
 	if (make_parent(s, &path, err) < 0 || put_link(s, key, &link, err) < 0 ||
-	    sk_record_save(s, path.s, r, err) < 0)
+	    sk_marks_save(s, path.s, r, err) < 0 || sk_record_save(s, path.s, r, err) < 0)
 		return -1;
 	if (*old_link.s && strcmp(old_link.s, link.s) != 0 && sk_atomic_unlink(s, old_link.s, NULL, err) < 0)
 		return -1;
 	if (key->portal.tpgt == SK_TPGT_NONE)
 		return 0;
 	sk_path_single(key, &single);
-	return sk_atomic_unlink(s, single.s, NULL, err);
+	if (sk_atomic_unlink(s, single.s, &removed, err) < 0)
+		return -1;
+	if (removed)
+		sk_marks_drop(s, single.s);
+	return 0;
 }
 
 int sk_store_node_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
@@ -157,6 +162,7 @@ static int delete_at(struct sk_store *s, const struct sk_node_key *key, bool *re
 	sk_record_free(r);
 	if (rc < 0 || sk_atomic_unlink(s, path.s, removed, err) < 0)
 		return -1;
+	sk_marks_drop(s, path.s);
 	while ((slash = strrchr(path.s, '/')) && slash != strchr(path.s, '/')) {
 		*slash = '\0';
 		sk_store_rmdir(s, path.s);

@@ -78,6 +78,9 @@ def test_what_the_operations_do_to_records(box):
     box.discover("-o", "show")
     assert box.startup() == "automatic"
     box.discover()
+    assert box.startup() == "automatic"
+    (box.home / "iscsid.conf").write_text("discovery.preserve_node_settings = No\n")
+    box.discover()
     assert box.startup() == "manual"
 
 
