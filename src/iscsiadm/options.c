@@ -119,6 +119,20 @@ enum sk_adm_mode sk_adm_mode_of(const char *word)
 	return SK_MODE_NONE;
 }
 
+const char *sk_adm_word(enum sk_adm_words which, size_t i)
+{
+	static const struct {
+		const struct word *words;
+		size_t n;
+	} all[] = {
+		[SK_WORDS_OPS] = { ops, SK_ARRAY_LEN(ops) },
+		[SK_WORDS_TYPES] = { types, SK_ARRAY_LEN(types) },
+		[SK_WORDS_SUBMODES] = { submodes, SK_ARRAY_LEN(submodes) },
+	};
+
+	return i < all[which].n ? all[which].words[i].word : NULL;
+}
+
 unsigned sk_adm_op_of(const char *word)
 {
 	return word_value(ops, SK_ARRAY_LEN(ops), word);

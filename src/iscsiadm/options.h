@@ -108,6 +108,9 @@ extern const struct sk_opt_row sk_adm_options[];
 extern const size_t sk_adm_n_options;
 const char *sk_adm_mode_word(enum sk_adm_mode mode);
 enum sk_adm_mode sk_adm_mode_of(const char *word); /* SK_MODE_NONE: unknown */
+enum sk_adm_words { SK_WORDS_OPS, SK_WORDS_TYPES, SK_WORDS_SUBMODES };
+/** sk_adm_word - the @i-th word that -o, -t or -C takes; NULL past the last */
+const char *sk_adm_word(enum sk_adm_words which, size_t i);
 unsigned sk_adm_op_of(const char *word);	   /* 0: unknown */
 /** sk_adm_decimal - the decimal prefix of @text, 0 if there is none, held within int */
 int sk_adm_decimal(const char *text);

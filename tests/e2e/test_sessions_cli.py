@@ -116,6 +116,7 @@ class Daemon:
                 waiting = []
 
     def close(self):
+        self.sock.shutdown(socket.SHUT_RDWR)    # wakes the thread in accept: the number of its descriptor is used again
         self.sock.close()
 
 
