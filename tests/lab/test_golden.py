@@ -10,7 +10,8 @@ from conftest import cannot_run
 from normal import Normal
 
 # Files in which every case of ours is as recorded; of the others the differences are printed (pytest -rP).
-ASSERTED = {"01-usage", "01b-usage", "02-discovery-st", "03-discovery-fail", "04-discoverydb", "05-node-db", "08-iface"}
+ASSERTED = {"01-usage", "01b-usage", "02-discovery-st", "03-discovery-fail", "04-discoverydb", "05-node-db", "07-session", "08-iface",
+            "12-startup", "14-defaults"}
 
 
 @pytest.fixture(scope="session")
