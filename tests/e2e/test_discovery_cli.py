@@ -159,9 +159,10 @@ def test_ctrl_c(box):
         env = {"SISKIN_HOMEDIR": str(box.home), "SISKIN_RUNDIR": str(box.run_dir)}
         p = subprocess.Popen([ISCSIADM, "-m", "discovery", "-t", "st", "-p", f"127.0.0.1:{silent.getsockname()[1]}"], env=env,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        silent.accept()
-        p.send_signal(signal.SIGINT)
-        out, err = p.communicate(timeout=10)
+        conn, _ = silent.accept()       # kept: a connection that closes would be told of
+        with conn:
+            p.send_signal(signal.SIGINT)
+            out, err = p.communicate(timeout=10)
     assert (p.returncode, out, err) == (1, "", "iscsiadm: caught SIGINT, exiting...\n")
 
 
