@@ -149,7 +149,7 @@ struct job {
 struct gang {
 	struct sk_loop *l;
 	struct sk_crew *crew;
-	unsigned ran[ORDERS], n_ran, told, befores;	/* ran: written by the order thread alone */
+	unsigned ran[ORDERS + 1], n_ran, told, befores;	/* ran: written by the order thread alone */
 	pthread_mutex_t gate;
 	struct sk_timer *limit;
 };
