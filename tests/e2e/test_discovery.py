@@ -81,7 +81,10 @@ def test_a_second_discovery_of_the_same_changes_nothing(instance, odd):
     new_only = ("-m", "discovery", "-t", "st", "-p", t.portal, "-o", "new")
     assert instance.adm(*new_only).ok().out == first
     assert {p: p.read_bytes() for p in sorted((instance.db / "nodes").rglob("default"))} == before
-    instance.discover(t.portal).ok()        # new+delete+update: from the configuration again
+    instance.discover(t.portal).ok()        # new+delete+update: what was set by hand stays
+    assert {p: p.read_bytes() for p in sorted((instance.db / "nodes").rglob("default"))} == before
+    instance.conf("discovery.preserve_node_settings = No\n")
+    instance.discover(t.portal).ok()        # from the configuration again
     assert "node.session.queue_depth = 32" in instance.adm("-m", "node", "-T", f"{NAME}:t1").ok().out
 
 
