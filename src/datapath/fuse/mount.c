@@ -30,6 +30,9 @@ static int mount_as_root(const char *dir, uint32_t max_io, int *ret_fd, struct s
 	SK_FD int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	char options[160];
 
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+		return sk_fail(err, SK_ENOENT, "this kernel has no FUSE: load it with \"modprobe fuse\" (open /dev/fuse: %s)",
+			       strerror(errno));
 	if (fd < 0)
 		return sk_fail_sys(err, errno, "open /dev/fuse");
 	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,max_read=%" PRIu32, fd, max_io);
