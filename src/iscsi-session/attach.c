@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "iscsi-session/keeper_inner.h"
 #include "mgmt/message.h"
 #include "proto/iname.h"
@@ -133,6 +134,12 @@ static int check_names(struct sk_sys_session *pub, struct sk_err *err)
 	return 0;
 }
 
+/* How long a task management function may take; what is not told or not sensible is left to the engine. */
+static uint32_t err_timeout(int64_t s)
+{
+	return s > 0 ? (uint32_t)SK_MIN(s, (int64_t)3600) : 0;
+}
+
 int sk_attach_read(struct json_object *o, struct sk_b_start *ret, struct sk_sys_session *ret_pub, struct sk_err *err)
 {
 	struct sk_sys_session pub = { .user = true, .abort_tmo = -1, .lu_reset_tmo = -1, .tgt_reset_tmo = -1 };
@@ -150,6 +157,9 @@ int sk_attach_read(struct json_object *o, struct sk_b_start *ret, struct sk_sys_
 	pub.tpgt = (int32_t)tpgt;
 	st.cmds_max = (uint32_t)(cmds > 4000 ? 4000 : cmds);
 	st.queue_depth = (uint32_t)depth;
+	st.abort_s = err_timeout(pub.abort_tmo);
+	st.lu_reset_s = err_timeout(pub.lu_reset_tmo);
+	st.tgt_reset_s = err_timeout(pub.tgt_reset_tmo);
 	st.scan = sk_msg_bool(o, "scan", true);
 	st.fast_abort = sk_msg_bool(o, "fast_abort", true);
 	st.read_only = sk_msg_bool(o, "read_only", false);

@@ -32,7 +32,8 @@ struct field {
 #define TIMERS(s) AT(NUMBER, s, replacement_s), AT(NUMBER, s, noop_interval_s), AT(NUMBER, s, noop_timeout_s)
 
 static const struct field start_fields[] = {
-	PARAMS(start.params), TIMERS(start.timers), AT(NUMBER, start, cmds_max), AT(NUMBER, start, queue_depth),
+	PARAMS(start.params), TIMERS(start.timers), AT(NUMBER, start, abort_s), AT(NUMBER, start, lu_reset_s),
+	AT(NUMBER, start, tgt_reset_s), AT(NUMBER, start, cmds_max), AT(NUMBER, start, queue_depth),
 	AT(BOOLEAN, start, scan), AT(BOOLEAN, start, fast_abort), AT(BOOLEAN, start, read_only), { 0, 0, NUMBER },
 };
 static const struct field params_fields[] = { PARAMS(params), { 0, 0, NUMBER } };

@@ -57,6 +57,7 @@ struct sk_b_timers {
 struct sk_b_start {
 	struct sk_params params;
 	struct sk_b_timers timers;
+	uint32_t abort_s, lu_reset_s, tgt_reset_s;	/* 0: the engine's own */
 	uint32_t cmds_max, queue_depth;
 	bool scan, fast_abort, read_only;
 };

@@ -139,7 +139,11 @@ static void drop(void *ctx, const struct sk_err *why)
 
 static int make_engine(struct proc *p, const struct sk_b_start *st, int *taken_fuse, struct sk_err *err)
 {
-	const struct sk_engine_cfg ec = { .max_tasks = st->cmds_max + SK_SERVE_SPARE, .fast_abort = st->fast_abort };
+	const struct sk_engine_cfg ec = {
+		.max_tasks = st->cmds_max + SK_SERVE_SPARE, .fast_abort = st->fast_abort,
+		.abort_ms = SK_MIN(st->abort_s, 3600U) * 1000, .lu_reset_ms = SK_MIN(st->lu_reset_s, 3600U) * 1000,
+		.tgt_reset_ms = SK_MIN(st->tgt_reset_s, 3600U) * 1000,
+	};
 	const struct sk_disk_front_cfg fc = { .depth = SK_MIN(st->cmds_max, 256U), .max_io = MAX_IO };
 	const struct sk_disk_events fe = { .submit = submit };
 	const struct sk_serve_cfg sc = {
