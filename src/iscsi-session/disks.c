@@ -21,7 +21,7 @@ static int make_link(struct sk_kdisk *d, struct sk_err *err)
 {
 	const struct sk_keeper *k = d->k;
 
-	if (sk_link_name(k->pub.persistent_addr, k->pub.persistent_port, k->pub.target, d->todo.lun, d->link,
+	if (sk_link_name(k->pub.persistent_addr, k->pub.persistent_port, k->pub.target, d->wanted.lun, d->link,
 			 sizeof(d->link), err) < 0)
 		return -1;
 	return sk_link_make(k->cfg.devdir, d->link, d->dev.node, err);
@@ -29,8 +29,8 @@ static int make_link(struct sk_kdisk *d, struct sk_err *err)
 
 static int attach(struct sk_kdisk *d, struct sk_err *err)
 {
-	const struct sk_loopdev_cfg cfg = { .file = d->file, .block_size = d->todo.block_size,
-					    .read_only = d->todo.read_only, .direct_io = true, .partscan = true };
+	const struct sk_loopdev_cfg cfg = { .file = d->file, .block_size = d->wanted.block_size,
+					    .read_only = d->wanted.read_only, .direct_io = true, .partscan = true };
 	struct sk_err link_err;
 
 	d->no_loop = geteuid() != 0;
@@ -138,11 +138,11 @@ static void forget(struct sk_kdisk *d)
 static void attached(struct sk_kdisk *d)
 {
 	if (d->rc < 0)
-		sk_error(SK_ROOM_DOOR, "session %u: lun %" PRIu64 " has no block device: %s", d->k->cfg.sid, d->todo.lun,
+		sk_error(SK_ROOM_DOOR, "session %u: lun %" PRIu64 " has no block device: %s", d->k->cfg.sid, d->wanted.lun,
 			 d->err.msg);
 	else if (d->attached)
-		sk_notice(SK_ROOM_DOOR, "session %u: lun %" PRIu64 " is %s", d->k->cfg.sid, d->todo.lun, d->dev.node);
-	publish(d->k, &d->todo, d);
+		sk_notice(SK_ROOM_DOOR, "session %u: lun %" PRIu64 " is %s", d->k->cfg.sid, d->wanted.lun, d->dev.node);
+	publish(d->k, &d->wanted, d);
 }
 
 static void resized(struct sk_kdisk *d)
@@ -151,7 +151,7 @@ static void resized(struct sk_kdisk *d)
 
 	if (d->rc < 0)
 		sk_error(SK_ROOM_DOOR, "session %u: resize %s: %s", d->k->cfg.sid, d->dev.node, d->err.msg);
-	if (sk_tree_lun_size(d->k->cfg.rundir, d->k->cfg.sid, d->todo.lun, d->todo.blocks, d->todo.block_size, &err) < 0)
+	if (sk_tree_lun_size(d->k->cfg.rundir, d->k->cfg.sid, d->wanted.lun, d->wanted.blocks, d->wanted.block_size, &err) < 0)
 		sk_warning(SK_ROOM_DOOR, "session %u: %s", d->k->cfg.sid, err.msg);
 }
 
@@ -204,7 +204,7 @@ void sk_kdisk_go(struct sk_kdisk *d, enum sk_kdisk_work what)
 	}
 	d->state = SK_KDISK_BUSY;
 	d->work = what;
-	d->todo = d->info;
+	d->wanted = d->info;
 	d->flush = !d->off && d->k->health == SK_B_LOGGED_IN;
 	d->rc = 0;
 	if (!sk_loop_work(d->k->loop, work, work_over, d, &err)) {

@@ -42,7 +42,7 @@ struct sk_kdisk {
 	char file[512], link[256];
 	/* the worker's */
 	enum sk_kdisk_work work;
-	struct sk_b_lun todo;
+	struct sk_b_lun wanted;
 	bool flush;			/* DETACH: there is a connection to flush over */
 	bool no_loop;			/* not possible here: only the file */
 	int rc;
