@@ -151,7 +151,8 @@ static void resized(struct sk_kdisk *d)
 
 	if (d->rc < 0)
 		sk_error(SK_ROOM_DOOR, "session %u: resize %s: %s", d->k->cfg.sid, d->dev.node, d->err.msg);
-	if (sk_tree_lun_size(d->k->cfg.rundir, d->k->cfg.sid, d->wanted.lun, d->wanted.blocks, d->wanted.block_size, &err) < 0)
+	if (sk_tree_lun_size(d->k->cfg.rundir, d->k->cfg.sid, d->wanted.lun, d->wanted.blocks,
+			     d->wanted.block_size, &err) < 0)
 		sk_warning(SK_ROOM_DOOR, "session %u: %s", d->k->cfg.sid, err.msg);
 }
 
