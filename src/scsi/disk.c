@@ -26,7 +26,7 @@ static void settle_discard(struct sk_disk *d, enum sk_discard_way way, const str
 		d->max_discard_blocks = f->limits->max_unmap_blocks;
 }
 
-/* SBC-3, 6.6.3: a limits page that says 0 blocks or 0 descriptors means that UNMAP is not implemented. */
+/* SBC-3, 6.6.3: a limits page that says 0 blocks or 0 descriptors means that UNMAP is not offered. */
 static void discards(struct sk_disk *d, const struct sk_disk_facts *f)
 {
 	const struct sk_vpd_provision *p = f->provision;

@@ -117,7 +117,7 @@ struct user {
 	struct sk_engine *e;
 	struct sk_params par;
 	struct sk_err err, why;
-	unsigned todo, done, lost, turns, calls, watched;
+	unsigned to_send, done, lost, turns, calls, watched;
 	unsigned same_calls;		/* of the other watch */
 	unsigned ticks, deadline_turns;
 	uint64_t deadline_ms;
@@ -151,8 +151,8 @@ static void submit(struct user *u)
 	uint8_t *p;
 
 	assert_non_null(t);
-	t->len = sizes[u->todo % SK_ARRAY_LEN(sizes)];
-	t->dir = u->todo % 2 ? SK_DIR_WRITE : SK_DIR_READ;
+	t->len = sizes[u->to_send % SK_ARRAY_LEN(sizes)];
+	t->dir = u->to_send % 2 ? SK_DIR_WRITE : SK_DIR_READ;
 	p = malloc(t->len);
 	assert_non_null(p);
 	for (uint32_t i = 0; i < t->len; i++)
@@ -160,7 +160,7 @@ static void submit(struct user *u)
 	t->iov1 = (struct iovec){ p, t->len };
 	t->iov = &t->iov1;
 	t->n_iov = 1;
-	u->todo--;
+	u->to_send--;
 	sk_engine_submit(u->e, t);
 }
 
@@ -179,7 +179,7 @@ static void turn(void *ctx, uint64_t now_ms)
 		free(t->iov1.iov_base);
 		sk_engine_task_put(u->e, t);
 		u->done++;
-		if (u->todo)
+		if (u->to_send)
 			submit(u);
 	}
 	if (u->deadline_ms && now_ms >= u->deadline_ms) {
@@ -187,7 +187,7 @@ static void turn(void *ctx, uint64_t now_ms)
 		u->deadline_ms = 0;
 		sk_reactor_stop(u->r);
 	}
-	if (!u->todo && !sk_engine_inflight(u->e) && !u->deadline_ms && !u->watched)
+	if (!u->to_send && !sk_engine_inflight(u->e) && !u->deadline_ms && !u->watched)
 		sk_reactor_stop(u->r);
 }
 
@@ -268,7 +268,7 @@ static void reads_and_writes(void **st)
 
 			user_open(&u, kinds[k], busy);
 			target_start(&u);
-			u.todo = 400;
+			u.to_send = 400;
 			for (int i = 0; i < 16; i++)
 				submit(&u);
 			run(&u);
@@ -295,9 +295,9 @@ static void answers_faster_than_their_data(void **st)
 		u.t.early = true;
 		target_start(&u);
 		for (int i = 0; i < 20; i++) {
-			u.todo = 3; /* one write of 300001 bytes, more than the socket takes at once */
+			u.to_send = 3; /* one write of 300001 bytes, more than the socket takes at once */
 			submit(&u);
-			u.todo = 0;
+			u.to_send = 0;
 			run(&u);
 		}
 		sk_reactor_detach(u.r);
@@ -318,7 +318,7 @@ static void end_of_file_is_told_once_and_a_new_socket_goes_on(void **st)
 		u.t.hang_up_after = 21;
 		u.reconnect = true;
 		target_start(&u);
-		u.todo = 100;
+		u.to_send = 100;
 		for (int i = 0; i < 8; i++)
 			submit(&u);
 		run(&u);
@@ -342,8 +342,8 @@ static void nonsense_is_a_loss_with_the_reason(void **st)
 		u.t.nonsense_after = 2;
 		u.stop_when_lost = true;
 		target_start(&u);
-		u.todo = 8;
-		while (u.todo)
+		u.to_send = 8;
+		while (u.to_send)
 			submit(&u);
 		run(&u);
 		target_stop(&u);
