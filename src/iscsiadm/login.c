@@ -37,21 +37,10 @@ static void doc_login(struct batch *b, const struct sk_node_item *item, int code
 		      const struct sk_err *err)
 {
 	static const char *const copied[] = { "sid",  "portal", "transport", "path",
-					      "note", "disks",	"attempts",  "scan_error" };
+					      "note", "disks",	"attempts",  "scan_error", NULL };
 	struct sk_about about = sk_about_node(item);
-	struct json_object *o, *value;
 
-	if (!b->adm->doc)
-		return;
-	o = sk_doc_about(&about);
-	sk_jput_int(o, "code", code);
-	sk_jput_str(o, "name", sk_result_name(code));
-	for (size_t i = 0; a && a->result && i < SK_ARRAY_LEN(copied); i++)
-		if (json_object_object_get_ex(a->result, copied[i], &value))
-			json_object_object_add(o, copied[i], json_object_get(value));
-	sk_doc_add(b->adm, "results", o);
-	if (code)
-		sk_doc_error(b->adm, code, err, &about);
+	sk_doc_result(b->adm, &about, code, a ? a->result : NULL, copied, err);
 }
 
 static void tell_failure(struct batch *b, const struct sk_node_item *item, int code, const struct sk_err *err)

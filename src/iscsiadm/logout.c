@@ -27,21 +27,10 @@ static void say_where(struct sk_buf *b, const struct sk_sys_session *s)
 static void doc_session(struct sk_adm *adm, const struct sk_sys_session *s, int code,
 			const struct sk_mgmt_answer *a, const struct sk_err *err)
 {
-	static const char *const copied[] = { "disks", "counters" };
+	static const char *const copied[] = { "disks", "counters", NULL };
 	struct sk_about about = sk_about_session(s);
-	struct json_object *o, *value;
 
-	if (!adm->doc)
-		return;
-	o = sk_doc_about(&about);
-	sk_jput_int(o, "code", code);
-	sk_jput_str(o, "name", sk_result_name(code));
-	for (size_t i = 0; a && a->result && i < SK_ARRAY_LEN(copied); i++)
-		if (json_object_object_get_ex(a->result, copied[i], &value))
-			json_object_object_add(o, copied[i], json_object_get(value));
-	sk_doc_add(adm, "results", o);
-	if (code)
-		sk_doc_error(adm, code, err, &about);
+	sk_doc_result(adm, &about, code, a ? a->result : NULL, copied, err);
 }
 
 static int send_one(struct batch *b, const struct sk_sys_session *s, const char *method)

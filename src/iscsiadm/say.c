@@ -183,6 +183,24 @@ void sk_doc_error(struct sk_adm *adm, int code, const struct sk_err *err, const 
 	sk_doc_add(adm, "errors", o);
 }
 
+void sk_doc_result(struct sk_adm *adm, const struct sk_about *about, int code, struct json_object *result,
+		   const char *const *copied, const struct sk_err *err)
+{
+	struct json_object *o, *value;
+
+	if (!adm->doc)
+		return;
+	o = sk_doc_about(about);
+	sk_jput_int(o, "code", code);
+	sk_jput_str(o, "name", sk_result_name(code));
+	for (; result && *copied; copied++)
+		if (json_object_object_get_ex(result, *copied, &value))
+			json_object_object_add(o, *copied, json_object_get(value));
+	sk_doc_add(adm, "results", o);
+	if (code)
+		sk_doc_error(adm, code, err, about);
+}
+
 void sk_doc_close(struct sk_adm *adm, int code)
 {
 	struct json_object *result = NULL;

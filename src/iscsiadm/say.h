@@ -44,6 +44,10 @@ struct sk_about {
 struct json_object *sk_doc_about(const struct sk_about *about);
 /** sk_doc_error - append to "errors"; @err and @about may be NULL. That nothing was found is no error */
 void sk_doc_error(struct sk_adm *adm, int code, const struct sk_err *err, const struct sk_about *about);
+/** sk_doc_result - append to "results" how it went with one thing: code, name, and of the daemon's @result (may be NULL)
+ * the members @copied names (ended by NULL); a code other than 0 goes to "errors" too */
+void sk_doc_result(struct sk_adm *adm, const struct sk_about *about, int code, struct json_object *result,
+		   const char *const *copied, const struct sk_err *err);
 /** sk_doc_close - write the document with the exit status */
 void sk_doc_close(struct sk_adm *adm, int code);
 
