@@ -23,7 +23,8 @@ def test_what_is_left_is_seen(make_instance):
     i = make_instance()
     stray = subprocess.Popen(["sleep", "1000"], env=i.env)
     try:
-        assert stray.pid in i.processes() and any("sleep 1000" in row for row in i.left())
+        wait_until(lambda: i.processes().get(stray.pid) == "sleep 1000", "the stray process")  # its exec may still be under way
+        assert any("sleep 1000" in row for row in i.left())
     finally:
         stray.kill()
         stray.wait()
