@@ -41,6 +41,7 @@ static void answer(struct sk_sm *m, enum sk_result result)
 static enum sk_sm_state attempt(struct sk_sm *m, uint64_t now)
 {
 	m->attempts++;
+	m->tries++;
 	m->redirected = false; /* the persistent portal comes first on every reconnect */
 	m->redirects = 0;
 	m->attempt_end = after(now, m->cfg.login_timeout_ms);
@@ -72,7 +73,7 @@ static enum sk_sm_state failed(struct sk_sm *m, enum sk_cause c, const struct sk
 	if (!m->established && now >= m->window_end)
 		return over(m, SK_RES_TRANS_TIMEOUT);
 	m->next_attempt = after(
-		now, sk_policy_backoff(m->attempts, m->cfg.seed, m->established ? 0 : m->cfg.login_timeout_ms));
+		now, sk_policy_backoff(m->tries, m->cfg.seed, m->established ? 0 : m->cfg.login_timeout_ms));
 	m->acts |= SK_ACT_ATTEMPT_FAILED;
 	return SK_ST_BACKOFF;
 }
@@ -93,8 +94,10 @@ static enum sk_sm_state lost(struct sk_sm *m, const struct sk_err *why, uint32_t
 {
 	say(m, SK_CAUSE_LOST, why);
 	m->recoveries++;
-	m->attempts = 0;
-	m->next_attempt = after(now, wait_ms);
+	m->attempts = m->tries = 0;
+	m->brief = now - m->up_since < SK_STABLE_MS ? SK_MIN(m->brief + 1, 1000U) : 0;
+	m->not_before = after(now, sk_policy_time2wait(wait_ms, m->cfg.time2wait_ms));
+	m->next_attempt = after(now, sk_policy_hold((uint32_t)(m->not_before - now), m->brief, m->cfg.seed));
 	m->acts |= SK_ACT_LOST;
 	return SK_ST_BACKOFF;
 }
@@ -121,8 +124,8 @@ static enum sk_sm_state do_start(struct sk_sm *m, const struct sk_sm_event *ev, 
 static enum sk_sm_state do_adopt_up(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)
 {
 	(void)ev;
-	(void)now;
 	m->established = m->answered = m->scanned = true;
+	m->up_since = now;
 	return SK_ST_UP;
 }
 
@@ -216,6 +219,7 @@ static enum sk_sm_state do_attached(struct sk_sm *m, const struct sk_sm_event *e
 	if (!m->established)
 		m->answer_by = m->cfg.hard_window ? m->window_end : after(now, m->cfg.scan_ms);
 	m->established = true;
+	m->up_since = now;
 	m->cause = SK_CAUSE_NONE;
 	m->acts |= SK_ACT_UP;
 	return m->scanned ? SK_ST_UP : SK_ST_SCAN;
@@ -268,7 +272,13 @@ static enum sk_sm_state do_backoff_over(struct sk_sm *m, const struct sk_sm_even
 static enum sk_sm_state do_kick(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)
 {
 	(void)ev;
-	return attempt(m, now);
+	m->tries = 0;
+	if (!m->established && now >= m->window_end)
+		return over(m, SK_RES_TRANS_TIMEOUT);
+	if (now >= m->not_before)
+		return attempt(m, now);
+	m->next_attempt = m->not_before;
+	return STAY;
 }
 
 static enum sk_sm_state do_logout(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)
@@ -306,7 +316,7 @@ static enum sk_sm_state not_ended(struct sk_sm *m, enum sk_result result, uint64
 	m->acts |= SK_ACT_LOGOUT_ANSWER;
 	if (!m->lost)
 		return SK_ST_UP;
-	m->next_attempt = after(now, sk_policy_backoff(SK_MAX(m->attempts, 1U), m->cfg.seed, 0));
+	m->next_attempt = after(now, sk_policy_backoff(SK_MAX(m->tries, 1U), m->cfg.seed, 0));
 	return SK_ST_BACKOFF;
 }
 
@@ -378,7 +388,7 @@ static const struct edge {
 	{ FULL,			SK_SM_ASYNC_LOGOUT,	IN(BACKOFF),		do_async_logout,    "T11 T12" },
 	{ FULL,			SK_SM_ASYNC_DROP,	IN(BACKOFF),		do_async_drop,	    "T14" },
 	{ IN(BACKOFF),		SK_SM_TIMEOUT,		IN(BACKOFF) | IN(RESOLVE) | IN(GONE), do_backoff_over, "" },
-	{ IN(BACKOFF),		SK_SM_KICK,		IN(RESOLVE),		do_kick,	    "" },
+	{ IN(BACKOFF),		SK_SM_KICK,		IN(BACKOFF) | IN(RESOLVE) | IN(GONE), do_kick,	    "" },
 	{ TRYING | FULL | IN(BACKOFF), SK_SM_LOGOUT,	IN(LOGOUT) | TRYING | IN(BACKOFF), do_logout, "T9 T10" },
 	{ IN(LOGOUT),		SK_SM_ENDED,		IN(GONE),		do_ended,	    "T13" },
 	{ IN(LOGOUT),		SK_SM_VANISHED,		IN(GONE),		do_ended,	    "T13" },
@@ -443,6 +453,8 @@ int sk_sm_step(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now_ms, s
 	if (to == STAY)
 		to = m->st;
 	assert(to == m->st || (e->to & 1U << to));
+	if (to != m->st)
+		m->entered = now_ms;
 	m->st = to;
 	m->deadline_ms = deadline(m);
 	return 0;

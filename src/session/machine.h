@@ -55,7 +55,7 @@ enum sk_sm_kind {
 	SK_SM_ENDED,	    /* the data path has ended the session */
 	SK_SM_END_REFUSED,  /* ... or would not */
 	SK_SM_VANISHED,	    /* the session no longer exists in the data path */
-	SK_SM_KICK,	    /* something changed (address, link, user): do not wait for the backoff */
+	SK_SM_KICK,	    /* something changed (address, link, user): the backoff is over, Time2Wait is not */
 	SK_SM_TIMEOUT,	    /* the deadline; why: who did not answer */
 	SK_SM_KINDS
 };
@@ -113,6 +113,8 @@ struct sk_sm {
 	unsigned addr, n_addrs;
 	unsigned redirects;
 	unsigned attempts; /* in this login or recovery */
+	unsigned tries;	   /* ... of them, those that the backoff counts: a kick begins anew */
+	unsigned brief;	   /* connections in a row that did not live for SK_STABLE_MS */
 	unsigned recoveries;
 	uint32_t t2w_ms;     /* to wait before the next reconnect */
 	enum sk_cause cause; /* of the last failure */
@@ -121,6 +123,9 @@ struct sk_sm {
 	struct sk_err scan_err; /* code SK_OK: the scan went well */
 
 	uint64_t window_end, attempt_end, answer_by, next_attempt;
+	uint64_t up_since;   /* when the data path last got a connection */
+	uint64_t not_before; /* Time2Wait of the last loss: not even a kick comes earlier */
+	uint64_t entered;    /* when the present state began */
 };
 
 void sk_sm_init(struct sk_sm *m, const struct sk_sm_cfg *cfg);

@@ -66,6 +66,20 @@ uint32_t sk_policy_backoff(unsigned n, uint32_t seed, uint32_t cap_ms)
 	return ms > SK_BACKOFF_MAX_MS ? SK_BACKOFF_MAX_MS : ms;
 }
 
+uint32_t sk_policy_time2wait(uint32_t asked_ms, uint32_t own_ms)
+{
+	uint32_t most = own_ms > SK_TIME2WAIT_MAX_MS ? own_ms : SK_TIME2WAIT_MAX_MS;
+
+	return asked_ms < most ? asked_ms : most;
+}
+
+uint32_t sk_policy_hold(uint32_t time2wait_ms, unsigned brief, uint32_t seed)
+{
+	uint32_t ms = brief > 1 ? sk_policy_backoff(brief - 1, seed, 0) : 0;
+
+	return ms > time2wait_ms ? ms : time2wait_ms;
+}
+
 enum reach { ANYWHERE, LINK, HOST, NOWHERE };
 
 static enum reach reach4(uint32_t a)

@@ -14,6 +14,8 @@
 #define SK_REDIRECTS_MAX  16
 #define SK_BACKOFF_MIN_MS 1000
 #define SK_BACKOFF_MAX_MS 60000
+#define SK_STABLE_MS	  30000	 /* a connection that lived shorter counts as one more failure in a row */
+#define SK_TIME2WAIT_MAX_MS 300000 /* what a target may ask for beyond the record's own value */
 
 /** How an attempt to log in ended, other than well. */
 enum sk_cause {
@@ -42,6 +44,16 @@ enum sk_result sk_policy_result(enum sk_cause c);
 /** sk_policy_backoff - ms before attempt n+1 after @n (>= 1) failures: 1 s doubled up to 60 s, but not over @cap_ms
  * (0 = no other cap); a quarter of it to either side by @seed, so that many sessions do not come back at once */
 uint32_t sk_policy_backoff(unsigned n, uint32_t seed, uint32_t cap_ms);
+
+/** sk_policy_time2wait - ms to stay away after a lost connection when the target asked for @asked_ms (negotiated, or in an
+ * async message: up to 18 hours) and the record for @own_ms: not longer than SK_TIME2WAIT_MAX_MS, unless the record says so
+ * itself. At ErrorRecoveryLevel 0 the target keeps nothing that a longer wait could save (RFC 7143, 13.15). */
+uint32_t sk_policy_time2wait(uint32_t asked_ms, uint32_t own_ms);
+
+/** sk_policy_hold - ms before a lost session is logged in again: @time2wait_ms, and from the second connection in a row that
+ * did not live for SK_STABLE_MS (@brief of them) at least the backoff of so many failures. A target that takes every login
+ * and then breaks the protocol is asked once a minute, not every two seconds. */
+uint32_t sk_policy_hold(uint32_t time2wait_ms, unsigned brief, uint32_t seed);
 
 /** sk_policy_redirect_ok - may a target at @from send us to @to? Never to an unspecified, multicast or broadcast
  * address; to a loopback or link-local address only from one of the same kind. */

@@ -82,6 +82,24 @@ static void all_states_times_all_events(void **unused)
 		}
 		assert_true(strlen(sk_sm_state_name((enum sk_sm_state)st)) > 1);
 	}
+	for (int st = SK_ST_RESOLVE; st <= SK_ST_ATTACH; st++) {	/* the same on the way back up */
+		for (int ev = 0; ev < SK_SM_KINDS; ev++) {
+			static const enum sk_sm_kind way[] = { SK_SM_TIMEOUT, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE };
+			struct sk_sm m = in(SK_ST_BACKOFF, &cfg), first = in((enum sk_sm_state)st, &cfg), before;
+			bool fits;
+
+			for (int i = 0; i <= st - SK_ST_RESOLVE; i++)
+				assert_int_equal(step(&m, way[i], 3000), 0);
+			assert_int_equal(m.st, st);
+			before = m;
+			fits = step(&m, (enum sk_sm_kind)ev, 5000) == 0;
+			assert_int_equal(fits, step(&first, (enum sk_sm_kind)ev, 5000) == 0);
+			assert_true(m.established);
+			before.acts = 0;
+			if (!fits)
+				assert_memory_equal(&m, &before, sizeof(m));
+		}
+	}
 	for (int ev = 0; ev < SK_SM_KINDS; ev++) { /* nothing leads out of the end */
 		struct sk_sm m = in(SK_ST_GONE, &cfg);
 
@@ -97,61 +115,6 @@ static uint32_t next(uint32_t *x)
 	*x ^= *x >> 17;
 	*x ^= *x << 5;
 	return *x;
-}
-
-static void check(const struct sk_sm *m, const struct sk_sm *was, uint64_t now)
-{
-	bool timed = m->st == SK_ST_RESOLVE || m->st == SK_ST_CONNECT || m->st == SK_ST_LOGIN || m->st == SK_ST_ATTACH ||
-		     m->st == SK_ST_BACKOFF || m->st == SK_ST_LOGOUT;
-
-	if (timed)
-		assert_true(m->deadline_ms != UINT64_MAX);
-	if (m->st == SK_ST_GONE) {
-		assert_true(m->answered);
-		assert_true(m->deadline_ms == UINT64_MAX);
-		assert_true(m->acts & SK_ACT_GONE);
-	}
-	if (m->acts & SK_ACT_ANSWER)
-		assert_false(was->answered);		/* exactly one answer */
-	if (was->established)
-		assert_true(m->established);
-	if (!m->established && m->st != SK_ST_NEW && m->st != SK_ST_GONE)
-		assert_true(m->deadline_ms <= m->window_end);
-	if (m->established && m->st == SK_ST_GONE)	/* disks are only taken away when asked, given up, or gone already */
-		assert_true(was->st == SK_ST_LOGOUT || (m->acts & SK_ACT_HALT));
-	assert_true(m->redirects <= SK_REDIRECTS_MAX + 1);
-	(void)now;
-}
-
-static void random_walks_keep_the_invariants(void **unused)
-{
-	(void)unused;
-	for (uint32_t seed = 1; seed <= 3000; seed++) {
-		struct sk_sm_cfg c = cfg;
-		uint32_t x = seed * 2654435761U | 1;
-		uint64_t now = 1000;
-		struct sk_sm m;
-
-		c.reopen_max = seed % 3 ? 0 : seed % 7;
-		c.fail_fast = seed % 5 == 0;
-		c.hard_window = seed % 2;
-		sk_sm_init(&m, &c);
-		step(&m, seed % 4 ? SK_SM_START : seed % 8 ? SK_SM_ADOPT_UP : SK_SM_ADOPT_DOWN, now);
-		for (int i = 0; i < 200 && m.st != SK_ST_GONE; i++) {
-			struct sk_sm was = m;
-			enum sk_sm_kind k = (enum sk_sm_kind)(next(&x) % SK_SM_KINDS);
-			struct sk_sm_event ev = { .kind = k, .n_addrs = 1 + next(&x) % 3, .time2wait_ms = next(&x) % 5000,
-						  .cause = (enum sk_cause)(1 + next(&x) % (SK_CAUSE_COUNT - 1)) };
-
-			now += next(&x) % 3000;
-			if (next(&x) % 4 == 0 && m.deadline_ms != UINT64_MAX && m.deadline_ms > now) {
-				now = m.deadline_ms;
-				ev.kind = SK_SM_TIMEOUT;
-			}
-			if (sk_sm_step(&m, &ev, now, NULL) == 0)
-				check(&m, &was, now);
-		}
-	}
 }
 
 /* Whatever happened before: when faults stop, a session that was up comes back. */
@@ -298,10 +261,10 @@ static void permanent_refusals_end_at_once(void **unused)
 		assert_int_equal(m.st, SK_ST_GONE);
 		assert_int_equal(m.result, t[i].r);
 		m = in(SK_ST_BACKOFF, &cfg);		/* a session with disks is never lost for it */
-		step(&m, SK_SM_KICK, 1100);
-		step(&m, SK_SM_RESOLVED, 1100);
-		step(&m, SK_SM_CONNECTED, 1100);
-		refuse(&m, t[i].c, 1100);
+		step(&m, SK_SM_KICK, 3100);
+		step(&m, SK_SM_RESOLVED, 3100);
+		step(&m, SK_SM_CONNECTED, 3100);
+		refuse(&m, t[i].c, 3100);
 		assert_int_equal(m.st, SK_ST_BACKOFF);
 	}
 	m = in(SK_ST_LOGIN, &cfg);
@@ -356,6 +319,78 @@ static void async_events_wait_as_the_target_says(void **unused)
 	step(&m, SK_SM_ASYNC_LOGOUT, 2000);
 	assert_int_equal(m.acts, SK_ACT_HALT | SK_ACT_LOST);
 	assert_true(m.deadline_ms == 4000);
+}
+
+/* The longest wait a target may ask for is 18 hours; only the record's own value may be longer than ours. */
+static void time2wait_has_a_bound(void **unused)
+{
+	struct sk_sm_event drop = { .kind = SK_SM_ASYNC_DROP, .time2wait_ms = 65535000 };
+	struct sk_sm m = in(SK_ST_UP, &cfg);
+	struct sk_sm_cfg patient = cfg;
+
+	(void)unused;
+	assert_int_equal(sk_sm_step(&m, &drop, 2000, NULL), 0);
+	assert_true(m.deadline_ms == 2000 + SK_TIME2WAIT_MAX_MS);
+	patient.time2wait_ms = 3600000;
+	m = in(SK_ST_UP, &patient);
+	assert_int_equal(sk_sm_step(&m, &drop, 2000, NULL), 0);
+	assert_true(m.deadline_ms == 2000 + 3600000);
+}
+
+static void login_again(struct sk_sm *m, uint64_t now)
+{
+	static const enum sk_sm_kind way[] = { SK_SM_TIMEOUT, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE, SK_SM_ATTACHED };
+
+	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]); i++)
+		assert_int_equal(step(m, way[i], now), 0);
+	assert_int_equal(m->st, SK_ST_UP);
+}
+
+/* It takes the login and breaks the protocol at once, for ever: asked less and less often, down to once a minute. */
+static void a_target_that_breaks_every_connection_is_backed_off_from(void **unused)
+{
+	struct sk_sm m = in(SK_ST_UP, &cfg);
+	uint64_t now = 1000, hour = 3600000;
+	unsigned logins = 0;
+
+	(void)unused;
+	for (; now < 2 * hour; logins++) {
+		now += 10;
+		step(&m, SK_SM_DOWN, now);
+		assert_true(m.deadline_ms >= now + 2000);	/* Time2Wait in any case */
+		assert_true(m.deadline_ms <= now + SK_BACKOFF_MAX_MS);
+		now = m.deadline_ms;
+		login_again(&m, now);
+	}
+	assert_in_range(logins, 120, 180);
+	now += SK_STABLE_MS;		/* it has come to its senses: the next loss is an ordinary one */
+	step(&m, SK_SM_DOWN, now);
+	assert_true(m.deadline_ms == now + 2000);
+}
+
+static void a_kick_begins_the_backoff_anew_but_keeps_time2wait(void **unused)
+{
+	struct sk_sm m = in(SK_ST_UP, &cfg);
+	uint64_t now = 100000;
+
+	(void)unused;
+	step(&m, SK_SM_DOWN, now);
+	step(&m, SK_SM_KICK, now + 500);
+	assert_int_equal(m.st, SK_ST_BACKOFF);
+	assert_true(m.deadline_ms == now + 2000);
+	for (unsigned n = 1; n <= 9; n++) {
+		now = m.deadline_ms;
+		step(&m, SK_SM_TIMEOUT, now);
+		step(&m, SK_SM_RESOLVED, now);
+		step(&m, SK_SM_DOWN, now);
+	}
+	assert_true(m.deadline_ms > now + 40000);
+	step(&m, SK_SM_KICK, now + 1);
+	assert_int_equal(m.acts, SK_ACT_RESOLVE);
+	step(&m, SK_SM_RESOLVED, now + 1);
+	step(&m, SK_SM_DOWN, now + 1);
+	assert_true(m.deadline_ms == now + 1 + sk_policy_backoff(1, cfg.seed, 0));
+	assert_int_equal(m.attempts, 10);	/* reopen_max and people count every one */
 }
 
 static void reopen_max_ends_the_session(void **unused)
@@ -522,7 +557,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_states_times_all_events),
-		cmocka_unit_test(random_walks_keep_the_invariants),
 		cmocka_unit_test(when_faults_stop_the_session_comes_back),
 		cmocka_unit_test(a_login_from_start_to_answer),
 		cmocka_unit_test(refused_until_the_window_is_over),
@@ -531,6 +565,9 @@ int main(void)
 		cmocka_unit_test(permanent_refusals_end_at_once),
 		cmocka_unit_test(time2wait_then_backoff_after_a_loss),
 		cmocka_unit_test(async_events_wait_as_the_target_says),
+		cmocka_unit_test(time2wait_has_a_bound),
+		cmocka_unit_test(a_target_that_breaks_every_connection_is_backed_off_from),
+		cmocka_unit_test(a_kick_begins_the_backoff_anew_but_keeps_time2wait),
 		cmocka_unit_test(reopen_max_ends_the_session),
 		cmocka_unit_test(reopen_max_during_the_scan_answers),
 		cmocka_unit_test(seventeen_redirects_are_a_loop),

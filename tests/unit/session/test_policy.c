@@ -45,6 +45,21 @@ static void backoff_obeys_its_cap(void **st)
 		assert_true(sk_policy_backoff(n, n, 3000) <= 3000);
 }
 
+static void a_hold_is_time2wait_and_grows_with_brief_connections(void **st)
+{
+	(void)st;
+	assert_int_equal(sk_policy_time2wait(2000, 2000), 2000);
+	assert_int_equal(sk_policy_time2wait(UINT32_MAX, 2000), SK_TIME2WAIT_MAX_MS);
+	assert_int_equal(sk_policy_time2wait(3000000, 3600000), 3000000);
+	assert_int_equal(sk_policy_hold(2000, 0, 5), 2000);
+	assert_int_equal(sk_policy_hold(2000, 1, 5), 2000);	/* once is no pattern */
+	assert_int_equal(sk_policy_hold(0, 1, 5), 0);
+	for (unsigned n = 2; n < 1000; n++) {
+		assert_int_equal(sk_policy_hold(0, n, 5), sk_policy_backoff(n - 1, 5, 0));
+		assert_true(sk_policy_hold(90000, n, 5) == 90000);
+	}
+}
+
 static void causes_have_the_incumbents_codes(void **st)
 {
 	(void)st;
@@ -121,6 +136,7 @@ int main(void)
 		cmocka_unit_test(backoff_doubles_to_a_minute_with_jitter),
 		cmocka_unit_test(backoff_is_spread_and_foreseeable),
 		cmocka_unit_test(backoff_obeys_its_cap),
+		cmocka_unit_test(a_hold_is_time2wait_and_grows_with_brief_connections),
 		cmocka_unit_test(causes_have_the_incumbents_codes),
 		cmocka_unit_test(only_passing_causes_are_retried_at_first),
 		cmocka_unit_test(redirects_go_only_where_targets_may_be),
