@@ -13,9 +13,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-#define POLL_US_MAX 1000
-#define POLL_MISSES 16	/* so many in a row … */
-#define POLL_REST 64	/* … and polling is left alone for so many wake-ups */
 
 static uint64_t clock_ms(void)
 {
@@ -39,9 +36,9 @@ struct sk_reactor *sk_reactor_new(const struct sk_reactor_cfg *cfg, struct sk_er
 {
 	struct sk_reactor *r;
 
-	if (!cfg->turn || !cfg->lost || cfg->busy_poll_us > POLL_US_MAX) {
+	if (!cfg->turn || !cfg->lost || cfg->busy_poll_us > SK_REACTOR_BUSY_MAX) {
 		sk_fail(err, SK_EINVAL, "reactor: turn and lost are needed, busy_poll_us is at most %d",
-			POLL_US_MAX);
+			SK_REACTOR_BUSY_MAX);
 		return NULL;
 	}
 	r = calloc(1, sizeof(*r));
@@ -242,27 +239,16 @@ static void dispatch(struct sk_reactor *r)
 
 bool reactor_may_poll(struct sk_reactor *r)
 {
-	if (!r->cfg.busy_poll_us || !r->engine || !sk_engine_inflight(r->engine))
-		return false;
-	if (r->poll_skip) {
-		r->poll_skip--;
-		return false;
-	}
-	return true;
+	return r->cfg.busy_poll_us && r->engine && sk_engine_inflight(r->engine) && sk_busy_try(&r->busy);
 }
 
 void reactor_polled(struct sk_reactor *r, bool hit)
 {
-	if (hit) {
+	if (hit)
 		r->stats.polls_hit++;
-		r->poll_missed = 0;
-		return;
-	}
-	r->stats.polls_missed++;
-	if (++r->poll_missed < POLL_MISSES)
-		return;
-	r->poll_missed = 0;
-	r->poll_skip = POLL_REST;
+	else
+		r->stats.polls_missed++;
+	sk_busy_result(&r->busy, hit);
 }
 
 /* --- the loop --- */

@@ -28,9 +28,11 @@ enum sk_reactor_kind {
 	SK_REACTOR_URING,	/* falls back to epoll where io_uring is forbidden; sk_reactor_name tells */
 };
 
+enum { SK_REACTOR_BUSY_MAX = 1000 };	/* microseconds */
+
 struct sk_reactor_cfg {
 	enum sk_reactor_kind kind;
-	uint32_t busy_poll_us;	/* look that long at the socket before sleeping; 0 = off; at most 1000 */
+	uint32_t busy_poll_us;	/* look that long at the socket before sleeping; 0 = off; at most SK_REACTOR_BUSY_MAX */
 	void *ctx;
 	/* required: once per wake-up, after everything received was parsed and before anything is sent */
 	void (*turn)(void *ctx, uint64_t now_ms);

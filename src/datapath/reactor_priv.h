@@ -4,6 +4,7 @@
 
 /** What reactor.c shares with its two ways of waiting, reactor_epoll.c and reactor_uring.c. */
 
+#include "datapath/busy.h"
 #include "datapath/reactor.h"
 
 #define REACTOR_IOV 512		/* pieces per receive or send */
@@ -56,7 +57,7 @@ struct sk_reactor {
 	struct reactor_hot hot[REACTOR_HOT];
 	unsigned n_hot;
 
-	unsigned poll_missed, poll_skip;	/* busy polling backs off while it finds nothing */
+	struct sk_busy busy;
 };
 
 extern const struct reactor_ops reactor_epoll_ops, reactor_uring_ops;

@@ -303,7 +303,8 @@ static void clean_up(struct proc *p)
 int sk_session_engine(const struct sk_session_engine_cfg *cfg, struct sk_err *err)
 {
 	struct proc p = { .boundary = cfg->boundary_fd };
-	const struct sk_reactor_cfg rc = { .kind = cfg->reactor, .ctx = &p, .turn = turn, .next_ms = next_ms, .lost = lost };
+	const struct sk_reactor_cfg rc = { .kind = cfg->reactor, .busy_poll_us = cfg->busy_poll_us, .ctx = &p, .turn = turn,
+					   .next_ms = next_ms, .lost = lost };
 
 	sk_priv_steel();
 	if (sk_priv_drop(cfg->user, err) < 0)

@@ -14,6 +14,7 @@ struct sk_session_engine_cfg {
 	int boundary_fd;
 	const char *user;
 	enum sk_reactor_kind reactor;
+	uint32_t busy_poll_us;		/* 0..SK_REACTOR_BUSY_MAX */
 };
 
 /** sk_session_engine - drops privileges, then serves until the keeper goes. 0 when that was orderly */

@@ -253,6 +253,10 @@ static int spawn(struct sk_keeper *k, struct sk_err *err)
 		argv[n++] = "--reactor";
 		argv[n++] = k->cfg.reactor;
 	}
+	if (k->cfg.busy_poll) {
+		argv[n++] = "--busy-poll";
+		argv[n++] = k->cfg.busy_poll;
+	}
 	if (k->cfg.log_stderr)
 		argv[n++] = "--log-stderr";
 	argv[n] = NULL;

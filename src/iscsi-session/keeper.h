@@ -15,6 +15,7 @@ struct sk_keeper_cfg {
 	const char *user;		/* whom the engine becomes */
 	const char *debug;		/* rooms for the engine's log, or NULL */
 	const char *reactor;		/* handed on to the engine, or NULL */
+	const char *busy_poll;		/* the same: microseconds */
 	bool log_stderr;
 };
 

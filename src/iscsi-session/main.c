@@ -19,15 +19,17 @@
 struct options {
 	struct sk_keeper_cfg k;
 	bool engine;
+	uint32_t busy_poll_us;
 };
 
-enum { OPT_SID = 256, OPT_RUNDIR, OPT_DEVDIR, OPT_USER, OPT_DEBUG, OPT_ENGINE, OPT_REACTOR, OPT_STDERR };
+enum { OPT_SID = 256, OPT_RUNDIR, OPT_DEVDIR, OPT_USER, OPT_DEBUG, OPT_ENGINE, OPT_REACTOR, OPT_BUSY, OPT_STDERR };
 
 static const struct option long_options[] = {
 	{ "sid", required_argument, NULL, OPT_SID },	   { "rundir", required_argument, NULL, OPT_RUNDIR },
 	{ "devdir", required_argument, NULL, OPT_DEVDIR }, { "user", required_argument, NULL, OPT_USER },
 	{ "debug", required_argument, NULL, OPT_DEBUG },   { "engine", no_argument, NULL, OPT_ENGINE },
-	{ "reactor", required_argument, NULL, OPT_REACTOR }, { "log-stderr", no_argument, NULL, OPT_STDERR },
+	{ "reactor", required_argument, NULL, OPT_REACTOR }, { "busy-poll", required_argument, NULL, OPT_BUSY },
+	{ "log-stderr", no_argument, NULL, OPT_STDERR },
 	{ "help", no_argument, NULL, 'h' },		   { "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -35,7 +37,7 @@ static const struct option long_options[] = {
 static void usage(FILE *to)
 {
 	fputs("usage: iscsi-session --sid N [--rundir DIR] [--devdir DIR] [--user NAME] [--debug ROOMS]\n"
-	      "                     [--reactor auto|epoll|io_uring] [--log-stderr]\n"
+	      "                     [--reactor auto|epoll|io_uring] [--busy-poll US] [--log-stderr]\n"
 	      "The data path of one iSCSI session; started by iscsid.\n", to);
 }
 
@@ -73,6 +75,12 @@ static int option(struct options *o, int c)
 	case OPT_REACTOR:
 		o->k.reactor = optarg;
 		return 0;
+	case OPT_BUSY:
+		if (!sk_num_u64(optarg, strlen(optarg), 0, SK_REACTOR_BUSY_MAX, &v))
+			return -1;
+		o->k.busy_poll = optarg;
+		o->busy_poll_us = (uint32_t)v;
+		return 0;
 	case OPT_STDERR:
 		o->k.log_stderr = true;
 		return 0;
@@ -109,7 +117,7 @@ static void set_log(const struct options *o)
 
 static int run(struct options *o)
 {
-	struct sk_session_engine_cfg ec = { .boundary_fd = BOUNDARY_FD, .user = o->k.user };
+	struct sk_session_engine_cfg ec = { .boundary_fd = BOUNDARY_FD, .user = o->k.user, .busy_poll_us = o->busy_poll_us };
 	struct sk_err err = { .msg = "" };
 	int rc;
 

@@ -20,6 +20,7 @@ struct sk_daemon {
 	struct sk_mgmt_server *server;
 	struct sk_timer *stop_timer, *adopt_timer;
 	bool safe_logout, fallback;	/* of iscsid.conf, read at start */
+	uint32_t busy_poll_us;		/* the same: iscsid.user.busy_poll */
 	bool note_logged;
 	bool stopping, serving, failed;
 	char alias[256];

@@ -86,7 +86,7 @@ static int places(struct sk_daemon *d)
 
 static int build(struct sk_daemon *d, struct sk_err *err)
 {
-	struct sk_user_cfg user = { .debug = d->opts.rooms_text };
+	struct sk_user_cfg user = { .debug = d->opts.rooms_text, .busy_poll_us = d->busy_poll_us };
 	struct sk_kernel_cfg kernel = { .safe_logout = d->safe_logout };
 	struct sk_sessions_cfg cfg;
 

@@ -57,6 +57,7 @@ static void config(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_obj
 		put_str(o, "initiator_error", err.msg);
 	put_str(o, "alias", d->alias);
 	json_object_object_add(o, "safe_logout", json_object_new_boolean(d->safe_logout));
+	json_object_object_add(o, "busy_poll_us", json_object_new_int64(d->busy_poll_us));
 	put_str(o, "fallback", d->fallback ? "user" : "none");
 	put_str(o, "rundir", d->places.rundir);
 	sk_mgmt_answer(req, o);

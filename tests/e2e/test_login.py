@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from disk import pread, pwrite
 from ports import free_port, wait_until
 from tgtd import Lun
 
@@ -347,3 +348,19 @@ def test_a_wrong_port(instance):
         _, err = job.communicate(timeout=60)
         assert job.returncode in (8, 19), err
         assert "127.0.0.1" in err
+
+
+@pytest.mark.parametrize("value,given,complaint", [("50", "50", ""), ("5000", None, "iscsid.user.busy_poll = 5000"),
+                                                   ("soon", None, "is not a number from 0 to 1000: 0 is used")])
+def test_busy_polling_is_asked_for_in_the_daemons_file(make_instance, tgtd, value, given, complaint):
+    i = make_instance(conf=f"iscsid.user.busy_poll = {value}")
+    i.start()
+    t = tgtd.target(luns=[Lun("8M")])
+    i.discover(t.portal).ok()
+    i.login(t.name).ok()
+    engine = next(cmd for cmd in i.processes().values() if "--engine" in cmd)
+    assert (f"--busy-poll {given}" in engine) if given else ("--busy-poll" not in engine)
+    assert complaint in i.log
+    dev = i.disk(t.name, 1)
+    pwrite(dev, b"x" * 4096, 4096)
+    assert pread(dev, 4096, 4096) == b"x" * 4096

@@ -12,8 +12,8 @@
 static int start_process(struct sk_xsess *x, struct sk_err *err)
 {
 	const struct sk_places *p = x->u->t.places;
-	const char *argv[12];
-	char prog[300], sid[16];
+	const char *argv[16];
+	char prog[300], sid[16], busy[16];
 	unsigned n = 0;
 
 	if ((size_t)snprintf(prog, sizeof(prog), "%s/iscsi-session", p->libexecdir) >= sizeof(prog))
@@ -34,9 +34,14 @@ static int start_process(struct sk_xsess *x, struct sk_err *err)
 		argv[n++] = "--user";
 		argv[n++] = x->u->run_as;
 	}
-	if (x->u->debug[0] && n + 3 <= SK_ARRAY_LEN(argv)) {
+	if (x->u->debug[0]) {
 		argv[n++] = "--debug";
 		argv[n++] = x->u->debug;
+	}
+	if (x->u->busy_poll_us) {
+		snprintf(busy, sizeof(busy), "%u", x->u->busy_poll_us);
+		argv[n++] = "--busy-poll";
+		argv[n++] = busy;
 	}
 	argv[n] = NULL;
 	return sk_loop_spawn(x->u->t.loop, argv, NULL, 0, true, NULL, NULL, &x->pid, err);

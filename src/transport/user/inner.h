@@ -15,6 +15,7 @@
 struct user {
 	struct sk_transport t;		/* first: a struct sk_transport * is a struct user * */
 	char run_as[64], debug[128];
+	uint32_t busy_poll_us;
 	struct sweep *sweeps;		/* under way */
 	unsigned adopting;		/* who has not answered yet */
 	void (*adopted)(void *ctx);	/* ... and who waits for them */

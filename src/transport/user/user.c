@@ -375,6 +375,7 @@ struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk
 		snprintf(u->run_as, sizeof(u->run_as), "%s", cfg->run_as);
 	if (cfg && cfg->debug)
 		snprintf(u->debug, sizeof(u->debug), "%s", cfg->debug);
+	u->busy_poll_us = cfg ? cfg->busy_poll_us : 0;
 	return &u->t;
 }
 

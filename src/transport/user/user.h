@@ -9,6 +9,7 @@
 struct sk_user_cfg {
 	const char *run_as;	/* user the engines run as; NULL = iscsi-session's own choice */
 	const char *debug;	/* rooms, handed on to iscsi-session; NULL = none */
+	uint32_t busy_poll_us;	/* engines look that long before they sleep; 0 = off; at most SK_REACTOR_BUSY_MAX */
 };
 
 /** sk_user_transport_new - @loop and @places are lent for the transport's life */
