@@ -42,6 +42,7 @@ void sk_daemon_conf(struct sk_daemon *d)
 	d->safe_logout = word_is(d->places.conf_file, "iscsid.safe_logout", "Yes", false);
 	d->busy_poll_us = number(d->places.conf_file, "iscsid.user.busy_poll", SK_REACTOR_BUSY_MAX, 0);
 	d->fallback = word_is(d->places.conf_file, "iscsid.transport.fallback", "user", true);
+	d->any_group = word_is(d->places.conf_file, "iscsid.relogin.portal_group", "any", false);
 	alias = sk_conf_get(d->places.name_file, "InitiatorAlias", NULL);
 	if (alias)
 		snprintf(d->alias, sizeof(d->alias), "%s", alias);

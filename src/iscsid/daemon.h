@@ -9,6 +9,7 @@
 #include "proto/iname.h"
 #include "record/places.h"
 #include "session/session.h"
+#include "wire/changes.h"
 
 struct sk_daemon {
 	struct sk_iscsid_opts opts;
@@ -17,9 +18,10 @@ struct sk_daemon {
 	struct sk_rng rng;
 	struct sk_transport *user, *kernel;
 	struct sk_sessions *sessions;
+	struct sk_net_changes *changes;
 	struct sk_mgmt_server *server;
 	struct sk_timer *stop_timer, *adopt_timer;
-	bool safe_logout, fallback;	/* of iscsid.conf, read at start */
+	bool safe_logout, fallback, any_group;	/* of iscsid.conf, read at start */
 	uint32_t busy_poll_us;		/* the same: iscsid.user.busy_poll */
 	bool note_logged;
 	bool stopping, serving, failed;
@@ -35,6 +37,7 @@ struct sk_daemon {
 void sk_daemon_log_open(const struct sk_iscsid_opts *o);
 
 /* start.c: everything between the command line and the loop; -1: told, exit 1 */
+void sk_daemon_close_inherited(void);		/* all but the standard three and what the service manager passed */
 int sk_daemon_sockets(struct sk_daemon *d);
 int sk_daemon_background(struct sk_daemon *d);	/* returns 0 in the child, or ends the parent */
 void sk_daemon_harden(const struct sk_daemon *d);

@@ -69,6 +69,15 @@ static void on_adopt_timer(void *ctx)
 	begin_to_serve(ctx);
 }
 
+/* A link or an address came: nobody waits for the end of a backoff. */
+static void on_network(void *ctx)
+{
+	const struct sk_daemon *d = ctx;
+
+	sk_debug(SK_ROOM_DOOR, "the network changed: lost sessions are tried now");
+	sk_sessions_kick(d->sessions);
+}
+
 static int places(struct sk_daemon *d)
 {
 	struct sk_err err = { 0 };
@@ -89,6 +98,7 @@ static int build(struct sk_daemon *d, struct sk_err *err)
 	struct sk_user_cfg user = { .debug = d->opts.rooms_text, .busy_poll_us = d->busy_poll_us };
 	struct sk_kernel_cfg kernel = { .safe_logout = d->safe_logout };
 	struct sk_sessions_cfg cfg;
+	struct sk_err why = { 0 };
 
 	d->loop = sk_loop_new(err);
 	if (!d->loop || sk_loop_signal(d->loop, SIGTERM, on_signal, d, err) < 0 ||
@@ -101,16 +111,23 @@ static int build(struct sk_daemon *d, struct sk_err *err)
 	d->kernel = sk_kernel_transport_new(d->loop, &d->places, &kernel, err);
 	if (!d->stop_timer || !d->adopt_timer || !d->user || !d->kernel)
 		return -1;
-	cfg = (struct sk_sessions_cfg){ .loop = d->loop, .transport = d->user, .also = d->kernel, .rng = &d->rng };
+	cfg = (struct sk_sessions_cfg){ .loop = d->loop, .transport = d->user, .also = d->kernel, .rng = &d->rng,
+					.any_group = d->any_group };
 	sk_daemon_machine(cfg.machine, sizeof(cfg.machine));
 	memcpy(cfg.alias, d->alias, sizeof(cfg.alias));
 	d->sessions = sk_sessions_new(&cfg, err);
 	d->server = sk_mgmt_server_new(d->loop, sk_daemon_handle, d, err);
-	return d->sessions && d->server ? 0 : -1;
+	if (!d->sessions || !d->server)
+		return -1;
+	d->changes = sk_net_changes_new(d->loop, on_network, d, &why);
+	if (!d->changes)
+		sk_warning(SK_ROOM_DOOR, "%s: lost sessions come back by their timers only", why.msg);
+	return 0;
 }
 
 static void take_down(struct sk_daemon *d)
 {
+	sk_net_changes_free(d->changes);
 	sk_sessions_free(d->sessions);		/* sessions go on without us */
 	if (d->kernel)
 		sk_kernel_transport_free(d->kernel);
@@ -154,6 +171,7 @@ int main(int argc, char *argv[])
 
 	if (status >= 0)
 		return status;
+	sk_daemon_close_inherited();
 	if (places(&d) < 0)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);

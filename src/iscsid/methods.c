@@ -39,6 +39,7 @@ static void hello(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_obje
 	put_int(o, "pid", getpid());
 	put_str(o, "state", d->stopping ? "stopping" : "ready");
 	put_int(o, "sessions", sk_sessions_count(d->sessions));
+	put_int(o, "missed_deadlines", sk_sessions_missed(d->sessions));
 	sk_mgmt_answer(req, o);
 }
 

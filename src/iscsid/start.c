@@ -25,6 +25,22 @@
 
 /* --- sockets ------------------------------------------------------------------------------------------------- */
 
+/* Whoever started us may have left pipes, sockets and terminals open: they would stay so as long as we run, and be handed
+ * on to nobody's use. Runs before anything is opened. */
+void sk_daemon_close_inherited(void)
+{
+	unsigned first = 3 + sk_mgmt_listen_passed();
+	int fd;
+
+	do	/* the standard three are there, if only as nothing */
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd < 3);
+	if (close_range(first, ~0U, 0) == 0)
+		return;
+	for (unsigned i = first; i < FILES_MAX; i++)	/* Linux before 5.9 */
+		(void)close((int)i);
+}
+
 static int lock_file(const char *path, int *ret_fd, struct sk_err *err)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

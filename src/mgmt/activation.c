@@ -24,6 +24,16 @@ static bool env_is(const char *name, uint64_t want)
 	return s && sk_num_u64(s, strlen(s), want, want, &v);
 }
 
+unsigned sk_mgmt_listen_passed(void)
+{
+	const char *s = getenv("LISTEN_FDS");
+	uint64_t n;
+
+	if (!s || !env_is("LISTEN_PID", (uint64_t)getpid()) || !sk_num_u64(s, strlen(s), 0, 1024, &n))
+		return 0;
+	return (unsigned)n;
+}
+
 static int sockopt(int fd, int opt)
 {
 	int v = -1;

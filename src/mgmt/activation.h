@@ -11,6 +11,10 @@
  * no listening local stream socket. */
 int sk_mgmt_listen_inherited(struct sk_err *err);
 
+/** sk_mgmt_listen_passed - how many descriptors, from 3 on, the service manager passed to this process; does not change the
+ * environment, so that sk_mgmt_listen_inherited can follow */
+unsigned sk_mgmt_listen_passed(void);
+
 /** sk_mgmt_notify - send @state ("READY=1\nSTATUS=…") to NOTIFY_SOCKET; 0 also when nobody asked for it */
 int sk_mgmt_notify(const char *state, struct sk_err *err);
 

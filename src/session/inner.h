@@ -58,7 +58,9 @@ struct sk_session {
 	bool start_due, dead;
 	enum sk_sm_kind start_with;
 	enum sk_xsess_health health;
-	int32_t tpgt;
+	int32_t tpgt;			/* as shown: the target's, else the record's */
+	int32_t group;			/* the portal group the session is with; SK_TPGT_NONE: the target never told one */
+	unsigned missed;		/* deadlines that the watchdog had to bring */
 	struct waiter *waiters;
 	struct asker logout, rescan;
 	enum sk_cause logged_cause;	/* of the last failure that was logged */
@@ -73,6 +75,9 @@ struct sk_sessions {
 	struct sk_sessions_cfg cfg;
 	struct sk_session *first;
 	struct sk_timer *reaper;	/* frees dead sessions outside of their callbacks */
+	struct sk_timer *watchdog;
+	uint64_t look_at;		/* when it looks next */
+	unsigned missed;		/* deadlines it had to bring */
 	unsigned under_way, relogins;	/* attempts that hold a slot */
 	bool freeing;
 	void (*adopted)(void *ctx);	/* who waits for the end of the adoption */
@@ -85,6 +90,7 @@ struct sk_sessions {
 void sk_session_post(struct sk_session *s, struct sk_sm_event ev);
 void sk_session_start(struct sk_session *s, enum sk_sm_kind with);	/* when a slot is free */
 extern const struct sk_transport_events sk_session_events;
+void sk_session_wake(struct sk_session *s);	/* as its timer does */
 int sk_session_arm(struct sk_session *s, struct sk_err *err);	/* its timer */
 void sk_session_free(struct sk_session *s);
 void sk_session_answer(struct sk_session *s, enum sk_result code, bool only_login);
@@ -105,6 +111,9 @@ void sk_say_lost(const struct sk_session *s);
 void sk_say_failed(struct sk_session *s);
 void sk_say_gone(const struct sk_session *s);
 void sk_say_redirect(const struct sk_session *s, bool permanent);
+
+/* watch.c: sees that every deadline is kept; @ctx is a struct sk_sessions */
+void sk_sessions_watch(void *ctx);
 
 /* sessions.c: all of them */
 bool sk_sessions_take_slot(struct sk_session *s);

@@ -106,6 +106,11 @@ static void on_timer(void *ctx)
 	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_TIMEOUT, .why = err.code ? &err : NULL });
 }
 
+void sk_session_wake(struct sk_session *s)
+{
+	on_timer(s);
+}
+
 /* --- what the transport says --------------------------------------------------------------------------------- */
 
 static void on_up(void *ctx)

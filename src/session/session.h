@@ -24,6 +24,7 @@ struct sk_sessions_cfg {
 	struct sk_rng *rng;
 	char machine[64];	/* of this machine alone: goes into the ISIDs */
 	char alias[256];	/* InitiatorAlias */
+	bool any_group;		/* a lost session may be logged in again at another target portal group */
 	unsigned max_logins;	/* under way at once; 0 = 64 */
 	unsigned max_relogins;	/* of those, of sessions that were up before; 0 = 32 */
 };
@@ -100,6 +101,8 @@ typedef bool sk_session_visit(void *ctx, const struct sk_session_info *info);
 unsigned sk_sessions_list(struct sk_sessions *all, sk_session_visit *visit, void *ctx);
 int sk_sessions_info(struct sk_sessions *all, uint32_t sid, struct sk_session_info *ret, struct sk_err *err);
 void sk_session_info(const struct sk_session *s, struct sk_session_info *ret);
+/** sk_sessions_missed - deadlines that did not come by themselves and were brought by the watchdog; a fault of ours if not 0 */
+unsigned sk_sessions_missed(const struct sk_sessions *all);
 unsigned sk_sessions_count(const struct sk_sessions *all);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "session/inner.h"
+#include "sys/session.h"
 
 /** All sessions: who is meant by a request, how many attempts go on at once, who is freed when. */
 
@@ -89,10 +90,15 @@ struct sk_sessions *sk_sessions_new(const struct sk_sessions_cfg *cfg, struct sk
 	if (!all->cfg.max_relogins)
 		all->cfg.max_relogins = RELOGINS;
 	all->reaper = sk_timer_new(cfg->loop, reap, all, err);
-	if (all->reaper)
-		return all;
-	free(all);
-	return NULL;
+	all->watchdog = all->reaper ? sk_timer_new(cfg->loop, sk_sessions_watch, all, err) : NULL;
+	if (!all->watchdog) {
+		sk_timer_free(all->reaper);
+		free(all);
+		return NULL;
+	}
+	all->look_at = sk_loop_now(cfg->loop);
+	sk_timer_at(all->watchdog, all->look_at);
+	return all;
 }
 
 void sk_sessions_free(struct sk_sessions *all)
@@ -105,6 +111,7 @@ void sk_sessions_free(struct sk_sessions *all)
 		sk_session_free(s);
 	}
 	sk_timer_free(all->reaper);
+	sk_timer_free(all->watchdog);
 	free(all);
 }
 
@@ -201,6 +208,7 @@ static struct sk_session *session_new(struct sk_sessions *all, struct sk_record 
 	s->all = all;
 	s->t = all->cfg.transport;
 	s->node = taken_node;
+	s->group = SK_TPGT_NONE;
 	s->health = SK_HEALTH_FREE;
 	if (set_key(s, initiator, err) == 0 && sk_session_arm(s, err) == 0)
 		return s;
@@ -389,6 +397,11 @@ unsigned sk_sessions_count(const struct sk_sessions *all)
 	return n;
 }
 
+unsigned sk_sessions_missed(const struct sk_sessions *all)
+{
+	return all->missed;
+}
+
 /* --- adoption ------------------------------------------------------------------------------------------------ */
 
 static void read_tag(struct sk_session *s, const char *tag)
@@ -402,6 +415,18 @@ static void read_tag(struct sk_session *s, const char *tag)
 	}
 	s->slot = free_slot(s);
 	choose_isid(s);
+}
+
+/* The portal group a running session is with, as its login left it. */
+static int32_t group_of(const struct sk_transport *t, uint32_t sid)
+{
+	struct sk_sys_session there;
+	int32_t tpgt = SK_TPGT_NONE;
+
+	if (t->places && sk_sys_session(t->places, sid, SK_SYS_FLAT, &there, NULL) == 0 && there.tpgt >= 0)
+		tpgt = there.tpgt;
+	explicit_bzero(&there, sizeof(there));
+	return tpgt;
 }
 
 static void found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health)
@@ -427,6 +452,7 @@ static void found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, e
 		sk_session_free(s);
 		return;
 	}
+	s->group = group_of(a->t, ops->sid(x));
 	init_machine(s, NULL);
 	append(s);
 	sk_notice(SK_ROOM_SESSION, "session %u to [target: %s, portal: %s,%u] through [iface: %s] taken over, %s", ops->sid(x),

@@ -8,6 +8,15 @@
 /** The login conversation: proto/login on one side, the transport on the other; its end becomes an event of the
  * machine. */
 
+/* A portal group is a SCSI target port: a session is with one for its life, and what the same ISID meets at another is
+ * another nexus, without our reservations (RFC 7143, 4.4.3 and 13.9). A redirect may name one too; it does not change that. */
+static int32_t group_to_meet(const struct sk_session *s)
+{
+	if (s->m.established && s->group != SK_TPGT_NONE && !s->all->cfg.any_group)
+		return s->group;
+	return s->m.redirected ? s->redirect.tpgt : SK_TPGT_NONE;
+}
+
 static int login_cfg(struct sk_session *s, struct sk_login_cfg *ret, struct sk_err *err)
 {
 	if (sk_node_login_cfg(s->node, &s->initiator, ret, err) < 0)
@@ -16,8 +25,7 @@ static int login_cfg(struct sk_session *s, struct sk_login_cfg *ret, struct sk_e
 	ret->tsih = 0; /* a new session, or reinstatement of the lost one */
 	ret->cid = 0;
 	memcpy(ret->initiator_alias, s->all->cfg.alias, sizeof(ret->initiator_alias));
-	if (s->m.redirected)
-		ret->expect_tpgt = s->redirect.tpgt;
+	ret->expect_tpgt = group_to_meet(s);
 	return 0;
 }
 
@@ -39,6 +47,8 @@ static void done(struct sk_session *s)
 {
 	const struct sk_params *p = sk_login_result(s->login);
 
+	if (p->tpgt >= 0)
+		s->group = p->tpgt;
 	s->tpgt = p->tpgt >= 0 ? p->tpgt : (int32_t)sk_record_int(s->node, "node.tpgt");
 	s->current.tpgt = s->tpgt;
 	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_LOGIN_DONE, .time2wait_ms = p->time2wait * 1000 });

@@ -60,7 +60,7 @@ static int login(struct peer *p, const struct sk_pdu *req, struct sk_pdu *rsp)
 	if (p->status >> 8 == 1)
 		sk_buf_ch(&rsp->data, '\0');
 	if (!p->status) {
-		sk_buf_str(&rsp->data, "TargetPortalGroupTag=1");
+		sk_buf_printf(&rsp->data, "TargetPortalGroupTag=%u", p->tpgt_less_1 + 1U);
 		sk_buf_ch(&rsp->data, '\0');
 		agree(&req->data, &rsp->data);
 	}

@@ -16,6 +16,7 @@
 struct peer {
 	uint16_t status;		/* Status-Class << 8 | Detail of the next answers */
 	const char *redirect;		/* TargetAddress to go with class 1 */
+	uint16_t tpgt_less_1;		/* TargetPortalGroupTag - 1 */
 	bool silent;			/* takes everything, says nothing */
 	const char *targets;		/* answer to SendTargets: pairs, each ended by NUL */
 	size_t targets_n;

@@ -12,7 +12,7 @@
 #include "fake.h"
 #include "loop/virtual.h"
 #include "session/isid.h"
-#include "session/session.h"
+#include "session/inner.h"
 
 #define T "iqn.2026-11.x:t"
 
@@ -406,6 +406,58 @@ static void a_refused_relogin_keeps_the_session(void **st)
 	close_world(&w);
 }
 
+/* Another portal group is another SCSI target port: what the session holds there is not there (RFC 7143, 4.4.3). */
+static void a_relogin_keeps_to_its_portal_group(void **st)
+{
+	struct world w;
+
+	(void)st;
+	for (int any = 0; any <= 1; any++) {
+		open_with(&w, 0);
+		w.all->cfg.any_group = any;
+		assert_int_equal(login(&w), 0);
+		turn(&w);
+		w.f.peer.tpgt_less_1 = 1;
+		fake_lose(w.f.first);
+		pass(&w, 20000);
+		assert_string_equal(info(&w, 1).connection, any ? "LOGGED IN" : "TRANSPORT WAIT");
+		if (!any)
+			assert_non_null(strstr(info(&w, 1).error->msg, "TargetPortalGroupTag=2 where 1 was expected"));
+		w.f.peer.tpgt_less_1 = 0;	/* and back: nothing was given up */
+		pass(&w, 60000);
+		assert_string_equal(info(&w, 1).connection, "LOGGED IN");
+		assert_int_equal(info(&w, 1).tpgt, any ? 2 : 1);
+		close_world(&w);
+	}
+}
+
+/* A deadline that does not come is a fault of ours; it costs seconds then, not the session. */
+static void the_watchdog_brings_a_lost_deadline(void **st)
+{
+	struct world w;
+	struct sk_session *s;
+
+	(void)st;
+	open_world(&w);
+	assert_int_equal(login(&w), 0);
+	turn(&w);
+	w.f.connect_errno = ECONNREFUSED;
+	fake_lose(w.f.first);
+	turn(&w);
+	pass(&w, 40000);
+	assert_int_equal(sk_sessions_missed(w.all), 0);		/* none is late by itself */
+	s = w.all->first;
+	assert_int_equal(s->m.st, SK_ST_BACKOFF);
+	sk_timer_at(s->timer, UINT64_MAX);			/* the fault */
+	w.f.connect_errno = 0;
+	pass(&w, 90000);
+	assert_int_equal(sk_sessions_missed(w.all), 1);
+	assert_string_equal(info(&w, 1).connection, "LOGGED IN");
+	sk_loop_advance(w.l, 3600000);
+	assert_int_equal(sk_sessions_missed(w.all), 1);
+	close_world(&w);
+}
+
 static void logout_is_refused_while_in_use(void **st)
 {
 	struct world w;
@@ -595,6 +647,8 @@ int main(void)
 		cmocka_unit_test(redirects_are_followed_within_reason),
 		cmocka_unit_test(lost_and_found),
 		cmocka_unit_test(a_refused_relogin_keeps_the_session),
+		cmocka_unit_test(a_relogin_keeps_to_its_portal_group),
+		cmocka_unit_test(the_watchdog_brings_a_lost_deadline),
 		cmocka_unit_test(logout_is_refused_while_in_use),
 		cmocka_unit_test(a_data_path_that_refuses),
 		cmocka_unit_test(the_answer_waits_for_the_scan_or_not),
