@@ -19,7 +19,7 @@ from cache import Unavailable  # noqa: E402
 from daemon import Daemon  # noqa: E402
 from net import Net  # noqa: E402
 from pool import KERNELS, Pool  # noqa: E402
-from targets import Lio, Tgtd  # noqa: E402
+from targets import Lio, Odd, Tgtd  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -122,7 +122,13 @@ def lio(lab, make_net):
 
 
 @pytest.fixture
-def iscsid(lab, make_tgtd, lio):
+def make_odd(lab, make_net):
+    """make_odd("options") - the scripted target in the guest"""
+    yield from closing(lambda *args: Odd(lab, *args).start())
+
+
+@pytest.fixture
+def iscsid(lab, make_tgtd, make_odd, lio):
     """the daemon, running; ended before the targets are"""
     d = Daemon(lab).start()
     yield d

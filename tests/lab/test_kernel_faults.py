@@ -183,3 +183,19 @@ def test_another_network_namespace_falls_back_to_the_user_transport(lab, conf, m
     finally:
         job.kill()
         job.wait()
+
+
+def test_an_iscsid_killed_while_its_scan_hangs_keeps_nothing_from_the_next_one(lab, conf, make_tgtd, iscsid):
+    tgtd = make_tgtd()
+    tgtd.target(f"{IQN}:s")
+    discover(lab)
+    disk, = login(lab, f"{IQN}:s")
+    tgtd.pause()
+    rescan = lab.start("iscsiadm -m session --rescan", timeout=60)
+    lab.wait_until("grep -l blk_execute_rq /proc/[0-9]*/task/*/stack", "a thread that waits for the target")
+    iscsid.kill(wait=False)
+    rescan.wait()
+    iscsid.start()
+    tgtd.resume()
+    write_and_compare(lab, disk)
+    node(lab, f"{IQN}:s", "--logout").ok()

@@ -296,7 +296,7 @@ static void prepared(void *ctx, const struct sk_err *why)
 	}
 	a->k->n_lost = 0;
 	c->stats_ctx = a;
-	sk_kcmd_errand(c);
+	sk_kcmd_order(c); /* not an errand: it reads records, which may be told of in the log */
 }
 
 int sk_kernel_adopt(struct sk_transport *t,

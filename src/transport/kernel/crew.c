@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -92,11 +93,23 @@ static void *order_thread(void *ctx)
 	return NULL;
 }
 
+/* A thread that hangs in the kernel cannot even be killed, and would keep whatever the process had open: sockets and locks
+ * that the next iscsid needs. So it has a table of descriptors of its own, with nothing of the daemon in it. */
+static void let_go_of_descriptors(int but)
+{
+	if (unshare(CLONE_FILES) < 0 || but <= STDERR_FILENO)
+		return;
+	if (but > STDERR_FILENO + 1)
+		(void)close_range(STDERR_FILENO + 1, (unsigned)but - 1, 0);
+	(void)close_range((unsigned)but + 1, ~0U, 0);
+}
+
 static void *errand_thread(void *ctx)
 {
 	struct sk_crew *crew = ctx;
 	struct sk_chore *c;
 
+	let_go_of_descriptors(crew->efd);
 	pthread_mutex_lock(&crew->lock);
 	while ((c = pop(&crew->errands))) {
 		pthread_mutex_unlock(&crew->lock);

@@ -5,7 +5,8 @@
 /**
  * Threads for calls that block in the kernel. Orders run one after another on one thread, in the order they were given:
  * the kernel serialises netlink commands anyway, and what is asked of one session must keep its order. Errands (scans,
- * flushes: what waits for a disk) run side by side, each on a thread of its own up to a limit, and delay no order.
+ * flushes: what waits for a disk) run side by side, each on a thread of its own up to a limit, and delay no order; such a
+ * thread has descriptors of its own (none of the process's), and therefore must not log.
  */
 
 #include <stdbool.h>

@@ -216,12 +216,14 @@ int sk_kernel_end(struct sk_xsess *x, bool force, struct sk_err *err)
 	if (!c)
 		return -1;
 	c->flag = x->k->safe_logout && !force;
-	c->fresh = !x->connected; /* nothing to flush to: only looks who uses what */
+	c->fresh = !x->connected || x->leave.under_way; /* nothing to flush to: only looks who uses what */
 	x->force = force;
 	x->st = SK_K_END;
 	x->end = SK_KEND_FLUSH;
 	x->end_by = now + (uint64_t)limit * 1000;
 	arm(x, x->end_by);
 	sk_kcmd_errand(c);
+	if (x->leave.under_way)
+		sk_timer_at(x->leave.timer, now); /* no I/O passes after a Logout: there is nothing to wait for */
 	return 0;
 }

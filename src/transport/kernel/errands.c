@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "sys/mounts.h"
 #include "transport/kernel/inner.h"
@@ -107,8 +106,8 @@ int sk_kerrand_scan(struct sk_kcmd *c, struct sk_err *err)
 	struct looking w = { .p = p, .reread = c->flag };
 	struct sk_sys_session s = { .sid = c->sid, .host = c->host };
 
-	if (c->nice && sk_sys_xmit_priority(p, c->host, c->nice, err) < 0)
-		sk_debug(SK_ROOM_TRANSPORT, "session %u: thread priority: %s", c->sid, err->msg);
+	if (c->nice)
+		(void)sk_sys_xmit_priority(p, c->host, c->nice, NULL); /* newer kernels have no such queue to set */
 	if (w.reread)
 		(void)sk_sys_luns(p, &s, look, &w);
 	if (sk_sys_scan(p, c->host, err) < 0)

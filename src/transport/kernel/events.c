@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "proto/pdu_ffp.h"
 #include "scsi/sense.h"
 #include "transport/kernel/inner.h"
 
@@ -63,8 +64,19 @@ static void async_msg(struct sk_xsess *x, const struct sk_nl_msg *m)
 
 	if (x->st != SK_K_UP)
 		return;
-	if (b[36] == 0)
+	switch (b[36]) {
+	case SK_ASYNC_LOGOUT:
+		sk_kernel_leave(x, sk_be16(b + 42));
+		return; /* told when it is done */
+	case SK_ASYNC_SCSI:
 		scsi_event(x, m);
+		break;
+	case SK_ASYNC_NEGOTIATE:
+		sk_kernel_renegotiate(x, sk_be32(b + 24));
+		break;
+	default:
+		break;
+	}
 	x->ev->async_msg(x->ctx, b[36], sk_be16(b + 38), sk_be16(b + 40), sk_be16(b + 42));
 }
 
@@ -102,6 +114,7 @@ static void recv_pdu(struct sk_kernel *k, const struct sk_nl_msg *m)
 		async_msg(x, m);
 		break;
 	case SK_OP_LOGOUT_RSP:
+		sk_kernel_left(x);
 		sk_kernel_end_logged_out(x);
 		break;
 	default:

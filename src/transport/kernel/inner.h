@@ -81,6 +81,11 @@ struct sk_xsess {
 	bool force, connected;
 	uint64_t end_by;
 	struct sk_timer *timer;
+	struct sk_kleave {
+		bool under_way; /* the target asked for a logout; its answer is not here yet */
+		uint16_t within_s;
+		struct sk_timer *timer;
+	} leave;
 };
 
 /** Something for the crew. */
@@ -151,6 +156,11 @@ void sk_kernel_free(struct sk_xsess *x);
 int sk_kernel_listen(struct sk_kernel *k, struct sk_err *err);
 void sk_kernel_drain(void *k);
 struct sk_xsess *sk_kernel_by_sid(const struct sk_kernel *k, uint32_t sid);
+
+/* leave.c */
+void sk_kernel_leave(struct sk_xsess *x, uint16_t within_s); /* log out as the target asks; then the session hears of it */
+void sk_kernel_left(struct sk_xsess *x);
+void sk_kernel_renegotiate(struct sk_xsess *x, uint32_t stat_sn); /* an empty Text Request; @stat_sn: of the asking PDU */
 
 /* end.c */
 int sk_kernel_end(struct sk_xsess *x, bool force, struct sk_err *err);

@@ -52,6 +52,7 @@ static void disconnect(struct sk_xsess *x)
 	bool bound = x->st == SK_K_ATTACH || x->st == SK_K_LOGIN || x->st == SK_K_START || x->st == SK_K_UP;
 
 	x->epoch++;
+	x->leave.under_way = false;
 	sk_wire_close(x->wire);
 	x->wire = NULL;
 	if (x->st != SK_K_GONE)
@@ -77,6 +78,7 @@ void sk_kernel_gone(struct sk_xsess *x)
 	if (x->st == SK_K_GONE)
 		return;
 	x->epoch++;
+	x->leave.under_way = false;
 	x->st = SK_K_GONE;
 	sk_wire_close(x->wire);
 	x->wire = NULL;
@@ -387,6 +389,7 @@ void sk_kernel_free(struct sk_xsess *x)
 		sk_kernel_drop(x); /* made for a login that is not to be */
 	sk_kobj_put(x->o);
 	sk_timer_free(x->timer);
+	sk_timer_free(x->leave.timer);
 	sk_record_free(x->node);
 	free(x);
 }

@@ -34,8 +34,13 @@ class Daemon:
         """SIGTERM: sessions stay. Its exit status."""
         return self._end(signal.SIGTERM, seconds) if self.job else None
 
-    def kill(self):
-        return self._end(signal.SIGKILL, 20) if self.job else None
+    def kill(self, wait=True):
+        """SIGKILL. wait=False: it hangs in the kernel and will end some day."""
+        if wait or not self.job:
+            return self._end(signal.SIGKILL, 20) if self.job else None
+        self.job.kill(signal.SIGKILL)
+        self.job = None
+        return None
 
     def restart(self):
         self.stop()

@@ -3,8 +3,12 @@
 
     t = Tgtd(guest).start()                       l = Lio(guest).start()
     t.target("iqn.x:a", luns=["16M"])             l.target("iqn.x:b", {1: ["10.10.0.1:3261", "[::1]:3261"]}, luns=["16M"])
+
+and the scripted one of tests/lib:  o = Odd(guest, "keys={'DefaultTime2Wait': 0}").start(); o.ask("alive()[0].drop()")
 """
+import ast
 import itertools
+import pathlib
 import shlex
 import signal
 
@@ -154,3 +158,40 @@ class Lio:
         if self.undo:
             self.guest.run(["/bin/sh", "-ec", "\n".join(self.undo)]).ok()
         self.undo = []
+
+
+class Odd:
+    """tests/lib/oddtarget.py in the guest, on 127.0.0.1; options as its keyword arguments are written."""
+
+    PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "guest" / "odd.py"
+    numbers = itertools.count(1)
+
+    def __init__(self, guest, options=""):
+        self.guest, self.options = guest, options
+        self.path = f"/run/odd-{next(Odd.numbers)}"
+        self.job = None
+
+    def start(self):
+        self.job = self.guest.start([self.PROGRAM, "serve", self.path, self.options], timeout=36000)
+        self.guest.wait_until(lambda: not self.job.running or self.guest.run(["test", "-S", self.path]).rc == 0, "the odd target")
+        self.portal, self.name = self.ask("t.portal"), self.ask("t.name")
+        return self
+
+    def ask(self, expression):
+        """A Python expression there; its value, where Python can read it back."""
+        text = self.guest.run([self.PROGRAM, "ask", self.path, expression]).ok().out.strip()
+        try:
+            return ast.literal_eval(text)
+        except (SyntaxError, ValueError):
+            return text
+
+    def wait(self, expression, seconds=20):
+        self.guest.wait_until(lambda: self.ask(expression), expression, seconds)
+
+    def stop(self):
+        """Complains of what the initiator did wrong."""
+        if self.job:
+            self.guest.run([self.PROGRAM, "ask", self.path, "end"])
+            self.job.wait().ok()
+            self.job = None
+            self.guest.run(["rm", self.path])
