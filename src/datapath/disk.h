@@ -93,6 +93,7 @@ struct sk_disk_front_cfg {
 	uint32_t depth;		/* requests at once, 1..1024 */
 	uint32_t max_io;	/* bytes of one request, a multiple of 64 KiB */
 	uint32_t uid, gid;	/* owner of the files */
+	const char *meminfo;	/* what tells of spare memory; NULL: the machine's own */
 };
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/log.h"
 #include "iscsi-session/lun.h"
+#include "proto/pdu_ffp.h"
 
 /* RFC 7143, 11.9.1 */
 enum { ASYNC_SENSE = 0, ASYNC_LOGOUT = 1, ASYNC_DROP = 2, ASYNC_DROP_ALL = 3 };
@@ -26,6 +27,13 @@ static void async_sense(struct sk_serve *s, const struct sk_engine_event *ev)
 		sk_probe_start(l, SK_PROBE_ALL);
 }
 
+/* Logged out on request, the session comes back by the next login. */
+static void leave_as_asked(struct sk_serve *s)
+{
+	if (s->state == SK_SERVE_UP && !s->asked_out && sk_engine_logout(s->e, NULL) == 0)
+		s->asked_out = true;
+}
+
 static void async_event(struct sk_serve *s, const struct sk_engine_event *ev)
 {
 	struct sk_b_msg m = { .type = SK_B_ASYNC, .async = { ev->code, ev->param1, ev->param2, ev->param3 } };
@@ -36,8 +44,7 @@ static void async_event(struct sk_serve *s, const struct sk_engine_event *ev)
 		async_sense(s, ev);
 		break;
 	case ASYNC_LOGOUT:
-		if (s->state == SK_SERVE_UP && !s->asked_out && sk_engine_logout(s->e, NULL) == 0)
-			s->asked_out = true;
+		leave_as_asked(s);
 		break;
 	case ASYNC_DROP:
 	case ASYNC_DROP_ALL:
@@ -63,6 +70,8 @@ void sk_serve_events(struct sk_serve *s)
 			break;
 		case SK_EV_REJECT:
 			sk_warning(SK_ROOM_DATAPATH, "the target rejected a PDU, reason 0x%02x", ev.code);
+			if (ev.code == SK_REJECT_WAIT_LOGOUT)
+				leave_as_asked(s);
 			break;
 		default:
 			break;

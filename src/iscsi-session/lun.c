@@ -130,6 +130,7 @@ static bool step(struct sk_lun *l, struct sk_disk_req *req)
 	}
 	j->req = req;
 	j->cmd = cmd;
+	j->covers = l->written;
 	fill_task(j);
 	if (!req->since_ms)
 		req->since_ms = s->now_ms;
@@ -191,6 +192,15 @@ static void again(struct sk_lun *l, struct sk_disk_req *req, uint32_t delay_ms)
 	sk_reqs_add(&l->delayed, req);
 }
 
+/* What a power failure at the target would take with it */
+static void count_volatile(struct sk_lun *l, const struct sk_errand *j)
+{
+	if (j->cmd.op == SK_BLK_FLUSH)
+		l->flushed = SK_MAX(l->flushed, j->covers);
+	else if (j->cmd.op != SK_BLK_READ && l->disk.write_cache && !sk_blk_is_forced(&j->cmd))
+		l->written += j->cmd.part_len;
+}
+
 static void advance(struct sk_lun *l, struct sk_errand *j)
 {
 	struct sk_disk_req *req = j->req;
@@ -202,6 +212,7 @@ static void advance(struct sk_lun *l, struct sk_errand *j)
 		req->done = 1;
 	else
 		req->done = j->cmd.part_off + j->cmd.part_len - req->off;
+	count_volatile(l, j);
 	grow(l);
 	sk_lun_requeue(l, req);		/* its next command, or its end, comes with the next pump */
 }
@@ -286,11 +297,31 @@ static bool flush_counts(struct sk_lun *l, const struct sk_errand *j)
 	return !lost;
 }
 
+/* Nothing done before a flush is in doubt; what came after it is lost, or may be. "Power on" alone is certain: an error for
+ * every reset would end file systems for nothing whenever a target is logged in to again. */
+static void note_cache(struct sk_lun *l, enum sk_cache_fate fate)
+{
+	uint64_t dirty = l->written - l->flushed;
+
+	if (fate == SK_CACHE_KEPT || !dirty)
+		return;
+	l->flushed = l->written;
+	if (fate == SK_CACHE_EMPTY) {
+		l->lost_write = true;
+		sk_error(SK_ROOM_DATAPATH, "lun %" PRIu64 ": the device was switched on again: %" PRIu64
+			 " bytes written since the last flush are lost, the next flush fails", l->number, dirty);
+		return;
+	}
+	sk_warning(SK_ROOM_DATAPATH, "lun %" PRIu64 ": the device was reset or switched on again; if it lost power, so did %"
+		   PRIu64 " bytes written since the last flush", l->number, dirty);
+}
+
 void sk_lun_note(struct sk_lun *l, const struct sk_task *t, const struct sk_verdict *v)
 {
 	struct sk_sense sense;
 	char text[160];
 
+	note_cache(l, v->cache);
 	if (!v->lost)
 		return;
 	l->lost_write = true;

@@ -61,6 +61,7 @@ struct sk_lun {
 	enum sk_lun_state state;
 	bool listed;			/* looked at by the scan under way */
 	bool lost_write;		/* a write that was reported as done is lost: the next flush must say so */
+	uint64_t written, flushed;	/* bytes reported as done into a volatile cache, ever; how many of them a flush covers */
 	uint64_t look_ms;		/* it could not be identified: when to ask again; 0 = not needed */
 	uint32_t look_delay_ms;
 	uint32_t unit;
@@ -80,6 +81,7 @@ struct sk_errand {
 	struct sk_lun *lun;
 	struct sk_disk_req *req;
 	struct sk_blk_cmd cmd;
+	uint64_t covers;	/* FLUSH: the LUN's `written` when it was sent */
 	uint64_t seq;		/* order of submission */
 	struct sk_task *task;	/* NULL: idle */
 	struct sk_errand *next;

@@ -14,13 +14,15 @@ bool sk_lun_is_disk(const struct sk_lun_facts *f)
 	return f->inq.qualifier == 0 && f->inq.type == 0;
 }
 
+/* Where nothing identifies a volume, its size must do as well: one that grew while nobody looked counts as another. */
 static bool same_volume(const struct sk_lun_facts *a, const struct sk_lun_facts *b)
 {
 	if (a->inq.type != b->inq.type || a->ident.kind != b->ident.kind)
 		return false;
 	if (a->ident.kind != SK_IDENT_NONE)
 		return strcmp(a->ident.text, b->ident.text) == 0;
-	return strcmp(a->inq.vendor, b->inq.vendor) == 0 && strcmp(a->inq.product, b->inq.product) == 0;
+	return strcmp(a->inq.vendor, b->inq.vendor) == 0 && strcmp(a->inq.product, b->inq.product) == 0 &&
+	       a->cap.blocks == b->cap.blocks && a->cap.block_size == b->cap.block_size;
 }
 
 /* Offered to the loop device only where a discard really gives blocks back (as_blk in lun.c) */
@@ -145,6 +147,9 @@ void sk_lun_settle_new(struct sk_lun *l)
 		l->state = SK_LUN_NODISK;
 		l->unit = SK_UNIT_NONE;
 		sk_error(SK_ROOM_DATAPATH, "lun %" PRIu64 " is not served: %s", l->number, err.msg);
+	} else if (l->facts.ident.kind == SK_IDENT_NONE) {
+		sk_warning(SK_ROOM_DATAPATH, "lun %" PRIu64 " has neither an identification nor a serial number: after a lost "
+			   "connection another volume of its size would not be noticed", l->number);
 	}
 	tell_lun(l);
 }
@@ -155,7 +160,8 @@ void sk_lun_settle_known(struct sk_lun *l)
 	struct sk_disk_info info;
 	struct sk_err err;
 
-	if (!same_volume(&l->facts, &l->probe.now)) {
+	/* A capacity probe asks the LUN whose change of size was just announced; all else must prove that it is the same. */
+	if (l->probe.kind == SK_PROBE_ALL && !same_volume(&l->facts, &l->probe.now)) {
 		sk_lun_off(l, true, "another volume answers here now");
 		return;
 	}

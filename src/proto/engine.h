@@ -80,6 +80,7 @@ struct sk_task {
 		uint32_t exp_data_sn, exp_r2t_sn;
 		uint32_t data_off;		/* next expected Data-In offset; next expected R2T offset */
 		uint32_t unsol_off, unsol_left;	/* unsolicited data still to send */
+		uint32_t unsol_end;		/* where what the target must ask for begins */
 		uint32_t unsol_sn;
 		uint32_t n_r2t, r2t_first, r2t_last;	/* R2Ts being answered, oldest first */
 		uint32_t iov_i, iov_base;	/* a place in iov found last: element and its offset in the data */

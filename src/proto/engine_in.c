@@ -44,6 +44,8 @@ static int data_in_head(struct sk_engine *e, struct sk_err *err)
 		return sk_fail(err, SK_EPROTO,
 			       "Data-In: Buffer Offset %u and %u bytes are outside the %u asked for", d.offset,
 			       d.data_len, t->len);
+	/* How many bytes come before an F bit is not held against MaxBurstLength (13.13): tgtd sets F at the end of a read
+	 * only, and the buffer bounds everything. */
 	if (d.data_len && d.offset != t->x.data_off && e->par.data_pdu_in_order && e->par.data_sequence_in_order)
 		return sk_fail(err, SK_EPROTO, "Data-In: Buffer Offset %u where %u is due", d.offset,
 			       t->x.data_off);
@@ -159,6 +161,9 @@ static int r2t_check(const struct sk_engine *e, const struct sk_task *t, const s
 	if (!sk_fits(r->offset, r->len, t->len))
 		return sk_fail(err, SK_EPROTO, "R2T: Buffer Offset %u and %u bytes are outside the %u of the write",
 			       r->offset, r->len, t->len);
+	if (r->offset < t->x.unsol_end)	/* again what was sent unasked: the rest would look as if it had been sent */
+		return sk_fail(err, SK_EPROTO, "R2T: Buffer Offset %u is within the %u bytes sent unsolicited", r->offset,
+			       t->x.unsol_end);
 	if (e->par.data_sequence_in_order && r->offset < t->x.data_off)
 		return sk_fail(err, SK_EPROTO, "R2T: Buffer Offset %u where %u is due", r->offset, t->x.data_off);
 	if (t->x.n_r2t >= SK_MAX(e->par.max_outstanding_r2t, 1U) || e->rec_free == R2T_NONE)
@@ -297,11 +302,12 @@ static int async_tail(struct sk_engine *e, struct sk_err *err)
 	return 0;
 }
 
-/* A command refused for one of these was never executed: no SCSI Response will come (RFC 7143, 11.17.1). */
+/* A command that was refused was never begun: no SCSI Response will come (RFC 7143, 11.17.1). Not so where the reason
+ * is about something else: a SNACK, a task that runs already, or a logout that is waited for. */
 static bool reject_ends_command(uint8_t reason)
 {
-	return reason == SK_REJECT_PROTOCOL || reason == SK_REJECT_NOT_SUPPORTED || reason == SK_REJECT_FIELD ||
-	       reason == SK_REJECT_IMMEDIATE || reason == SK_REJECT_LONG_OPERATION;
+	return reason != SK_REJECT_SNACK && reason != SK_REJECT_IN_PROGRESS && reason != SK_REJECT_DATA_ACK &&
+	       reason != SK_REJECT_WAIT_LOGOUT;
 }
 
 static int reject_tail(struct sk_engine *e, struct sk_err *err)
@@ -317,6 +323,7 @@ static int reject_tail(struct sk_engine *e, struct sk_err *err)
 		t = task_lookup(e, sk_bhs_itt(bad));
 		if (t) {
 			t->response = r.reason;
+			e->graves[t->x.index] = t->x.itt;	/* a target may answer all the same */
 			task_over(e, t, SK_END_REJECTED);
 			return 0;
 		}

@@ -158,6 +158,7 @@ static uint32_t cmd_put(struct sk_engine *e, struct sk_task *t)
 	t->x.state = TASK_SENT;
 	t->x.unsol_off = imm;
 	t->x.unsol_left = unsol;
+	t->x.unsol_end = imm + unsol;
 	t->x.unsol_sn = 0;
 	t->transferred = t->dir == SK_DIR_WRITE ? imm + unsol : 0;
 	c.itt = t->x.itt;

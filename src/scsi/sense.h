@@ -80,11 +80,19 @@ enum sk_react {
 	SK_REACT_FAIL,	      /* everything else */
 };
 
+/** What a unit attention (SPC-4, 29h) means for data in a volatile write cache. */
+enum sk_cache_fate {
+	SK_CACHE_KEPT,
+	SK_CACHE_DOUBT, /* "power on, reset, or bus device reset": many targets say so to each new session, and nothing is lost */
+	SK_CACHE_EMPTY, /* "power on": nothing else it can mean */
+};
+
 struct sk_verdict {
 	enum sk_react react;
 	uint32_t delay_ms; /* for LATER */
 	int sys;	   /* errno for whoever asked, 0 for DONE; for retries: the errno if no retry follows */
 	bool shrink;	   /* the device has too much to do: fewer commands at once */
+	enum sk_cache_fate cache;
 	bool lost;	   /* data of an earlier write, which was reported as done, did not reach the medium */
 };
 

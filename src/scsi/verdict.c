@@ -150,6 +150,15 @@ static uint32_t delay_after(unsigned tries)
 			  : SK_MIN((uint32_t)FIRST_DELAY_MS << tries, (uint32_t)SK_RETRY_LATER_MS);
 }
 
+static enum sk_cache_fate cache_fate(const struct sk_sense *s)
+{
+	if (s->key != SK_KEY_UNIT_ATTENTION || s->asc != 0x29)
+		return SK_CACHE_KEPT;
+	if (s->ascq == 0x01)
+		return SK_CACHE_EMPTY;
+	return s->ascq == 0x00 || s->ascq == 0x04 ? SK_CACHE_DOUBT : SK_CACHE_KEPT;
+}
+
 static struct sk_verdict by_sense(struct sk_span data, unsigned tries)
 {
 	struct sk_sense s = sk_sense_parse(data);
@@ -166,6 +175,7 @@ static struct sk_verdict by_sense(struct sk_span data, unsigned tries)
 		return v;
 	}
 	r = row_of(&s);
+	v.cache = cache_fate(&s);
 	v.react = r->react;
 	v.sys = r->sys;
 	if (v.react == SK_REACT_LATER)

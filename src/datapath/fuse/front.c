@@ -13,12 +13,19 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "datapath/fuse/spare.h"
 #include "datapath/fuse/tree.h"
 #include "datapath/fuse/wire.h"
 
 #define BURST 64		/* requests taken per ready() */
 #define PAGE 4096U
 #define EDGE (2U * 65536U)	/* a read that is not aligned is widened to whole blocks */
+
+/* Memory (a write to this disk may be what is to free some). The first slots are there from the beginning, and enough to
+ * go on with; more come one by one as they are needed, while the machine has some to spare, and stay. */
+#define RESERVE 4U
+#define SPARE (64U << 20)	/* bytes the machine must have left */
+#define ASK_EVERY 64U		/* requests until the machine is asked again after a no */
 
 /* A slot holds one request from its arrival to its answer. Its memory is one page, whose end takes the request's head,
  * then the payload: a WRITE's data lands page-aligned, a READ is answered from the same place. */
@@ -38,7 +45,9 @@ struct fuse_front {
 	void *ctx;
 	struct sk_fuse_tree tree;
 	struct slot *slots, *idle;	/* idle: last used first, so that few pages stay warm */
-	uint32_t n_busy;
+	uint32_t n_busy, n_ready;	/* ready: slots whose memory is there */
+	uint32_t ask_in;		/* requests to come before another one is made ready */
+	int meminfo;
 	uint8_t *mem;
 	size_t mem_len;
 };
@@ -104,6 +113,8 @@ static void pass_on(struct fuse_front *f, struct slot *s, const struct sk_fuse_r
 	f->idle = s->next;
 	s->next = NULL;
 	f->n_busy++;
+	if (f->ask_in > 0)
+		f->ask_in--;
 	f->ev.submit(f->ctx, &s->req);
 }
 
@@ -298,6 +309,38 @@ static void serve(struct fuse_front *f, struct slot *s, size_t got)
 	answer(f, r.unique, error, s->payload + PAGE, n);
 }
 
+static size_t slot_bytes(const struct fuse_front *f)
+{
+	return PAGE + f->cfg.max_io + EDGE;
+}
+
+/* Bring the memory of one more slot in, so that no page fault comes while it serves a request. */
+static int slot_make_ready(struct fuse_front *f)
+{
+	struct slot *s = &f->slots[f->n_ready];
+	uint8_t *mem = f->mem + slot_bytes(f) * f->n_ready;
+
+	if (madvise(mem, slot_bytes(f), MADV_POPULATE_WRITE) < 0) {
+		if (errno != EINVAL)	/* a kernel before 5.14 */
+			return -1;
+		for (size_t i = 0; i < slot_bytes(f); i += PAGE)
+			*(volatile uint8_t *)(mem + i) = 0;
+	}
+	s->payload = mem + PAGE;
+	s->next = f->idle;
+	f->idle = s;
+	f->n_ready++;
+	return 0;
+}
+
+static void grow(struct fuse_front *f)
+{
+	if (f->idle || f->n_ready == f->cfg.depth || f->ask_in > 0)
+		return;
+	if (!sk_spare_has(f->meminfo, SPARE + slot_bytes(f)) || slot_make_ready(f) < 0)
+		f->ask_in = ASK_EVERY;
+}
+
 static int fuse_ready(struct sk_disk_front *front, struct sk_err *err)
 {
 	struct fuse_front *f = mine(front);
@@ -314,6 +357,7 @@ static int fuse_ready(struct sk_disk_front *front, struct sk_err *err)
 			break;
 		else if (errno != EINTR && errno != ENOENT)	/* ENOENT: taken back before we read it */
 			return sk_fail_sys(err, errno, "read from FUSE");
+		grow(f);
 	}
 	return 0;
 }
@@ -365,6 +409,8 @@ static void fuse_close(struct sk_disk_front *front)
 		return;
 	if (f->fd >= 0)
 		close(f->fd);
+	if (f->meminfo >= 0)
+		close(f->meminfo);
 	if (f->mem)
 		munmap(f->mem, f->mem_len);
 	free(f->slots);
@@ -387,24 +433,18 @@ static const struct sk_disk_ops fuse_ops = {
 
 static int make_slots(struct fuse_front *f, struct sk_err *err)
 {
-	size_t each = PAGE + f->cfg.max_io + EDGE;
-
 	f->slots = calloc(f->cfg.depth, sizeof(*f->slots));
 	if (!f->slots)
 		return sk_fail(err, SK_ENOMEM, "no memory for %u requests", f->cfg.depth);
-	f->mem_len = each * f->cfg.depth;	/* at most 1024 times 16 MiB and a bit; pages come with first use */
+	f->mem_len = slot_bytes(f) * f->cfg.depth;	/* at most 1024 times 16 MiB and a bit */
 	f->mem = mmap(NULL, f->mem_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (f->mem == MAP_FAILED) {
 		f->mem = NULL;
 		return sk_fail_sys(err, errno, "map %zu bytes of request buffers", f->mem_len);
 	}
-	for (uint32_t i = f->cfg.depth; i > 0; i--) {
-		struct slot *s = &f->slots[i - 1];
-
-		s->payload = f->mem + each * (i - 1) + PAGE;
-		s->next = f->idle;
-		f->idle = s;
-	}
+	while (f->n_ready < SK_MIN(f->cfg.depth, RESERVE))
+		if (slot_make_ready(f) < 0)
+			return sk_fail_sys(err, errno, "memory for %u requests", RESERVE);
 	return 0;
 }
 
@@ -430,6 +470,7 @@ struct sk_disk_front *sk_fuse_front_open(int taken_fd, const struct sk_disk_fron
 	}
 	f->head.ops = &fuse_ops;
 	f->fd = sk_give_fd(&fd);
+	f->meminfo = open(cfg->meminfo ?: SK_MEMINFO, O_RDONLY | O_CLOEXEC);
 	f->cfg = *cfg;
 	f->ev = *ev;
 	f->ctx = ctx;

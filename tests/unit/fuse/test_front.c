@@ -6,8 +6,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 
 #include "base/mem.h"
 #include "datapath/fuse/front.h"
+#include "datapath/fuse/spare.h"
 #include "datapath/fuse/wire.h"
 
 #define DEPTH 4
@@ -371,10 +374,81 @@ static void the_end_of_the_mount_is_told(void **st)
 	assert_int_equal(err.code, SK_ENOTCONN);
 }
 
+static void meminfo_is_read(void **st)
+{
+	static const struct {
+		const char *text;
+		bool told;
+		uint64_t bytes;
+	} rows[] = {
+		{ "MemTotal: 9 kB\nMemAvailable:    1000 kB\nDirty: 100 kB\nWriteback:  50 kB\n", true, 850 << 10 },
+		{ "MemAvailable: 1 kB\nDirty: 100 kB\nWriteback: 0 kB", true, 0 },
+		{ "MemAvailable: 1 kB\nDirty: 18014398509481983 kB\nWriteback: 18014398509481983 kB", true, 0 },
+		{ "MemAvailable: 1 kB\nDirty: 99999999999999999999 kB\nWriteback: 0 kB", false, 0 },
+		{ "MemAvailable: 1 kB\nDirty: 100 kB\n", false, 0 },
+		{ "MemAvailable:", false, 0 },
+		{ "xMemAvailable: 1 kB\nDirty: 0\nWriteback: 0\n", false, 0 },
+		{ "", false, 0 },
+	};
+
+	(void)st;
+	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++) {
+		uint64_t bytes = 7;
+
+		assert_int_equal(sk_spare_parse(sk_span(rows[i].text, strlen(rows[i].text)), &bytes), rows[i].told);
+		assert_int_equal(bytes, rows[i].told ? rows[i].bytes : 7);
+	}
+}
+
+/* A machine without spare memory gets along with the reserve; with some, as many requests run as were asked for. */
+static void requests_in_need_of_memory_wait_for_those_that_have_it(void **st)
+{
+	char path[40];
+	struct sk_disk_front_cfg c = { .depth = 16, .max_io = 65536, .meminfo = path };
+	const struct sk_disk_events ev = { .submit = submit };
+	const char *text[] = { "MemAvailable: 1000 kB\nDirty: 0 kB\nWriteback: 0 kB\n",
+			       "MemAvailable: 900000 kB\nDirty: 800000 kB\nWriteback: 90000 kB\n",
+			       "MemAvailable: 900000 kB\nDirty: 0 kB\nWriteback: 0 kB\n", };
+	const unsigned most[] = { 4, 4, 16 };
+
+	(void)st;
+	for (size_t k = 0; k < SK_ARRAY_LEN(text); k++) {
+		struct fuse_read_in in = { .size = 4096 };
+		struct rig r = { 0 };
+		uint64_t node;
+		int pair[2], fd;
+
+		fd = memfd_create("meminfo", MFD_CLOEXEC);
+		assert_int_equal(write(fd, text[k], strlen(text[k])), strlen(text[k]));
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+		r.kernel = pair[0];
+		(void)fcntl(r.kernel, F_SETFL, O_NONBLOCK);
+		r.f = sk_fuse_front_open(pair[1], &c, &ev, &r, NULL);
+		assert_non_null(r.f);
+		node = disk(&r, 1, 512, false);
+		for (unsigned i = 0; i < 16; i++)
+			ask(&r, FUSE_READ, node, &in, sizeof(in), NULL, 0);
+		assert_int_equal(r.n_reqs, most[k]);
+		assert_int_equal(r.f->ops->wants(r.f), false);
+		while (r.n_reqs) {	/* those that waited have their turn */
+			r.f->ops->complete(r.f, r.reqs[--r.n_reqs], 0);
+			assert_int_equal(heard(&r), 0);
+			assert_int_equal(r.f->ops->ready(r.f, NULL), 0);
+		}
+		assert_int_equal(r.f->ops->inflight(r.f), 0);
+		r.f->ops->close(r.f);
+		close(r.kernel);
+		close(fd);
+	}
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(meminfo_is_read),
+		cmocka_unit_test(requests_in_need_of_memory_wait_for_those_that_have_it),
 		T(the_protocol_is_settled),
 		T(files_are_there),
 		T(reads_are_widened_to_blocks_and_cut_to_what_was_asked),

@@ -525,6 +525,137 @@ static void a_lost_write_fails_the_next_flush(void **st)
 	}
 }
 
+static uint8_t attention;	/* ASCQ under 29h */
+
+static bool power_once(struct rig *r, struct sk_task *t)
+{
+	if (r->answered || t->cdb[0] == SK_SCSI_INQUIRY || t->cdb[0] == SK_SCSI_REPORT_LUNS)
+		return false;
+	task_sense(t, SK_KEY_UNIT_ATTENTION, 0x29, attention);
+	return true;
+}
+
+/* fsync must not lie: what a device took into its cache and then lost with its power is an error of the next flush. An
+ * attention that also says "a new session" or that leaves caches alone is none. */
+static void a_device_that_lost_power_fails_the_next_flush(void **st)
+{
+	static const struct {
+		uint8_t ascq;
+		bool relogin, fua, cache, flush_first;
+		int error;
+	} rows[] = {
+		{ 0x01, false, false, true, false, EIO }, { 0x01, true, false, true, false, EIO },
+		{ 0x01, true, true, true, false, 0 },	  { 0x01, true, false, false, false, 0 },
+		{ 0x01, true, false, true, true, 0 },	  { 0x00, true, false, true, false, 0 },
+		{ 0x04, true, false, true, false, 0 },	  { 0x02, true, false, true, false, 0 },
+		{ 0x03, true, false, true, false, 0 },	  { 0x07, true, false, true, false, 0 },
+	};
+
+	(void)st;
+	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++) {
+		struct rig *r = rig_new(&plain);
+		struct fake_req *q = &r->reqs[0];
+
+		r->luns[1].write_cache = rows[i].cache;
+		rig_up(r);
+		q->req = (struct sk_disk_req){ .op = SK_DISK_WRITE, .len = 512, .fua = rows[i].fua, .data = q->data };
+		sk_serve_request(r->s, &q->req);
+		rig_run(r);
+		assert_int_equal(q->error, 0);
+		if (rows[i].flush_first) {
+			rig_req(r, 1, 0, SK_DISK_FLUSH, 0, 0);
+			rig_run(r);
+		}
+		if (rows[i].relogin)
+			rig_lost(r);
+		attention = rows[i].ascq;
+		r->answer = power_once;
+		if (rows[i].relogin)
+			rig_up(r);
+		rig_req(r, 2, 0, SK_DISK_FLUSH, 0, 0);
+		rig_run(r);
+		assert_int_equal(r->answered, 1);
+		assert_int_equal(r->reqs[2].error, rows[i].error);
+		rig_req(r, 3, 0, SK_DISK_FLUSH, 0, 0);	/* told once */
+		rig_run(r);
+		assert_int_equal(r->reqs[3].error, 0);
+		rig_free(r);
+	}
+}
+
+static bool write_only(struct rig *r, struct sk_task *t)
+{
+	(void)r;
+	if (t->cdb[0] != SK_SCSI_WRITE_10)
+		return false;
+	task_good(t);
+	return true;
+}
+
+/* A write that ended while a flush was under way is not covered by it. */
+static void a_flush_vouches_for_what_came_before_it(void **st)
+{
+	struct rig *r = ready(&plain);
+
+	(void)st;
+	r->hold = 1;
+	rig_req(r, 0, 0, SK_DISK_FLUSH, 0, 0);
+	rig_req(r, 1, 0, SK_DISK_WRITE, 0, 512);
+	assert_int_equal(r->n_sent, 2);
+	r->answer = write_only;
+	rig_run(r);
+	assert_int_equal(r->reqs[1].error, 0);
+	assert_false(r->reqs[0].done);
+	r->hold = 0;
+	rig_run(r);
+	assert_int_equal(r->reqs[0].error, 0);
+	attention = 0x01;
+	r->answered = 0;
+	r->answer = power_once;
+	rig_req(r, 2, 0, SK_DISK_FLUSH, 0, 0);
+	rig_run(r);
+	assert_int_equal(r->reqs[2].error, EIO);
+	rig_free(r);
+}
+
+static bool nameless(struct rig *r, struct sk_task *t)
+{
+	static const uint8_t pages[] = { 0, 0, 0, 1, 0x00 };
+
+	(void)r;
+	if (t->cdb[0] != SK_SCSI_INQUIRY || !(t->cdb[1] & 1))
+		return false;
+	memcpy(t->iov[0].iov_base, pages, sizeof(pages));
+	task_good(t);
+	t->transferred = sizeof(pages);
+	return true;
+}
+
+/* Nothing names the volume: its size must do. Growing live is announced, and fine. */
+static void a_volume_without_a_name_is_known_by_its_size(void **st)
+{
+	struct rig *r = rig_new(&plain);
+
+	(void)st;
+	r->answer = nameless;
+	rig_up(r);
+	rig_lost(r);
+	rig_up(r);
+	assert_int_equal(r->states[0], SK_DISK_RUNNING);
+	fake_event(&(struct sk_engine_event){ .kind = SK_EV_ASYNC, .code = 0, .lun = 1ULL << 48, .sense_len = 18,
+					      .sense = { 0x70, 0, SK_KEY_UNIT_ATTENTION, [7] = 10, [12] = 0x2a, 0x09 } });
+	r->luns[1].blocks *= 2;
+	rig_run(r);
+	assert_int_equal(r->disks[0].size, 2 * 65536 * 512);
+	assert_int_equal(r->states[0], SK_DISK_RUNNING);
+	rig_lost(r);
+	r->luns[1].blocks += 8;
+	rig_up(r);
+	assert_int_equal(r->states[0], SK_DISK_GONE);
+	assert_true(rig_said(r, SK_B_LUN_OFF)->off.stranger);
+	rig_free(r);
+}
+
 static uint8_t seen[8][16];
 
 static bool record(struct rig *r, struct sk_task *t)
@@ -688,6 +819,18 @@ static void the_target_asks_for_a_logout(void **st)
 	rig_free(r);
 }
 
+static void a_target_that_waits_for_a_logout_gets_it(void **st)
+{
+	struct rig *r = ready(&plain);
+
+	(void)st;
+	fake_event(&(struct sk_engine_event){ .kind = SK_EV_REJECT, .code = 0x0c });
+	fake_event(&(struct sk_engine_event){ .kind = SK_EV_REJECT, .code = 0x0c });
+	rig_run(r);
+	assert_int_equal(r->logouts, 1);
+	rig_free(r);
+}
+
 static void logging_out(void **st)
 {
 	struct rig *r = ready(&plain);
@@ -795,6 +938,10 @@ int main(void)
 		cmocka_unit_test(a_hole_is_zeroes_whatever_the_device_can_do),
 		cmocka_unit_test(a_silent_connection_is_dropped),
 		cmocka_unit_test(the_target_asks_for_a_logout),
+		cmocka_unit_test(a_device_that_lost_power_fails_the_next_flush),
+		cmocka_unit_test(a_flush_vouches_for_what_came_before_it),
+		cmocka_unit_test(a_volume_without_a_name_is_known_by_its_size),
+		cmocka_unit_test(a_target_that_waits_for_a_logout_gets_it),
 		cmocka_unit_test(logging_out),
 		cmocka_unit_test(the_connection_goes_in_the_middle_of_a_scan),
 		cmocka_unit_test(a_scan_does_not_wait_for_a_target_that_is_gone),

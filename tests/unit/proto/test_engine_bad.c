@@ -133,6 +133,8 @@ static void hostile_r2t(void **st)
 		{ 1, 1, 0, 8192, 1000, NULL },
 		{ 0, 1, 0, 0, 16, "R2T: Initiator Task Tag 0x00002000 is not of a write" },
 		{ 1, 1, 1, 8192, 16, "R2T: R2TSN 1 where 0 is due" },
+		{ 1, 1, 0, 8188, 16, "R2T: Buffer Offset 8188 is within the 8192 bytes sent unsolicited" },
+		{ 1, 1, 0, 0, 8192, "R2T: Buffer Offset 0 is within the 8192 bytes sent unsolicited" },
 		{ 1, 1, 0, 8192, 0, "R2T: Desired Data Transfer Length is 0" },
 		{ 1, 0xffffffff, 0, 8192, 1, "R2T: Target Transfer Tag is the reserved value" },
 		{ 1, 1, 0, 8192, 91809, "R2T: Buffer Offset 8192 and 91809 bytes are outside the 100000 of the write" },

@@ -414,27 +414,36 @@ static void async_messages_and_rejects_are_told(void **st)
 	rig_close(&r);
 }
 
+/* Whatever the reason, known or not: no 30 seconds until a deadline. */
 static void a_rejected_command_is_over(void **st)
 {
+	static const uint8_t others[] = { SK_REJECT_SNACK, SK_REJECT_IN_PROGRESS, SK_REJECT_DATA_ACK,
+					  SK_REJECT_WAIT_LOGOUT };
 	struct sk_params par = rig_params();
-	uint8_t bhs[SK_BHS_LEN];
-	struct rig r = { 0 };
-	struct rig_pdu p;
-	struct sk_task *t;
 
 	(void)st;
-	rig_open(&r, &par, NULL);
-	t = rig_task(&r, SK_DIR_READ, 512, 1);
-	rig_expect(&r, SK_OP_SCSI_CMD, &p);
-	sk_reject_put(bhs, &(struct sk_reject){ .reason = SK_REJECT_NOT_SUPPORTED, .data_len = SK_BHS_LEN }, &r.sn);
-	r.sn.stat_sn++;
-	rig_push(&r, bhs, p.bhs, SK_BHS_LEN);
-	feed_ok(&r);
-	assert_ptr_equal(rig_done(&r), t);
-	assert_int_equal(t->end, SK_END_REJECTED);
-	assert_int_equal(t->response, SK_REJECT_NOT_SUPPORTED);
-	rig_put(&r, t);
-	rig_close(&r);
+	for (unsigned reason = 0; reason <= 0xff; reason++) {
+		bool stays = memchr(others, (int)reason, sizeof(others));
+		uint8_t bhs[SK_BHS_LEN];
+		struct rig r = { .wire = 65536 };
+		struct rig_pdu p;
+		struct sk_task *t;
+
+		rig_open(&r, &par, NULL);
+		t = rig_task(&r, SK_DIR_READ, 512, 1);
+		rig_expect(&r, SK_OP_SCSI_CMD, &p);
+		sk_reject_put(bhs, &(struct sk_reject){ .reason = (uint8_t)reason, .data_len = SK_BHS_LEN }, &r.sn);
+		r.sn.stat_sn++;
+		rig_push(&r, bhs, p.bhs, SK_BHS_LEN);
+		rig_rsp(&r, sk_bhs_itt(p.bhs), 0);	/* an answer all the same: too late, or the right one */
+		feed_ok(&r);
+		assert_ptr_equal(rig_done(&r), t);
+		assert_int_equal(t->end, stays ? SK_END_STATUS : SK_END_REJECTED);
+		if (!stays)
+			assert_int_equal(t->response, reason);
+		rig_put(&r, t);
+		rig_close(&r);
+	}
 }
 
 static void a_task_is_not_done_while_its_data_waits_to_be_sent(void **st)
