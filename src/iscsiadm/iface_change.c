@@ -89,6 +89,28 @@ static int apply_pairs(struct sk_adm *adm, struct sk_record *r)
 	return sk_pairs_apply(adm, r, false);
 }
 
+/** the node records bound to the iface carry a copy of its fields: what was set goes there too */
+static int update_nodes(struct sk_adm *adm, const char *name)
+{
+	struct sk_sel any = { .port = -1 };
+	struct sk_nodes nodes;
+	int code = sk_nodes_find(adm, &any, false, &nodes);
+
+	for (size_t i = 0; i < nodes.n; i++) {
+		struct sk_record *r = nodes.v[i].record;
+		struct sk_err err = { 0 };
+
+		if (strcmp(nodes.v[i].key.iface, name) != 0)
+			continue;
+		for (unsigned p = 0; p < adm->args.n_pairs; p++)
+			(void)sk_record_set(r, adm->args.pairs[p].name, adm->args.pairs[p].value, NULL);
+		if (sk_store_node_put(adm->store, r, &err) < 0)
+			code = sk_adm_first(code, sk_store_code(adm, &err, NULL));
+	}
+	sk_nodes_free(&nodes);
+	return code;
+}
+
 /* --- new --------------------------------------------------------------------------------------------- */
 
 static int new_failed(struct sk_adm *adm, const char *name, int code, const struct sk_err *err)
@@ -109,6 +131,8 @@ static int new_locked(struct sk_adm *adm, const char *name)
 		code = apply_pairs(adm, r);
 	if (!code && sk_store_iface_put(adm->store, r, &err) < 0)
 		code = sk_store_code(adm, &err, NULL);
+	if (!code && adm->args.n_pairs)
+		code = update_nodes(adm, name);
 	sk_record_free(r);
 	if (code)
 		return new_failed(adm, name, code, &err);
@@ -152,28 +176,6 @@ static int update_failed(struct sk_adm *adm, const char *name, int code, const s
 
 	sk_warn(adm, "Could not update iface %s: %s", name, sk_result_words(code, buf, sizeof(buf)));
 	return end(adm, name, code, err);
-}
-
-/** the node records bound to the iface carry a copy of its fields */
-static int update_nodes(struct sk_adm *adm, const char *name)
-{
-	struct sk_sel any = { .port = -1 };
-	struct sk_nodes nodes;
-	int code = sk_nodes_find(adm, &any, false, &nodes);
-
-	for (size_t i = 0; i < nodes.n; i++) {
-		struct sk_record *r = nodes.v[i].record;
-		struct sk_err err = { 0 };
-
-		if (strcmp(nodes.v[i].key.iface, name) != 0)
-			continue;
-		for (unsigned p = 0; p < adm->args.n_pairs; p++)
-			(void)sk_record_set(r, adm->args.pairs[p].name, adm->args.pairs[p].value, NULL);
-		if (sk_store_node_put(adm->store, r, &err) < 0)
-			code = sk_adm_first(code, sk_store_code(adm, &err, NULL));
-	}
-	sk_nodes_free(&nodes);
-	return code;
 }
 
 static int update_locked(struct sk_adm *adm, const char *name)

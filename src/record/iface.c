@@ -76,7 +76,8 @@ int sk_node_bind_iface(struct sk_record *node, const struct sk_record *iface, st
 	for (size_t i = 0; i < sk_schema_count; i++) {
 		const char *text = sk_value_text(iface, i);
 
-		if (!(sk_schema[i].kinds & SK_IN(SK_REC_IFACE)) || strcmp(text, "") == 0 || strcmp(text, "0") == 0)
+		if (!(sk_schema[i].kinds & SK_IN(SK_REC_IFACE)) || strcmp(text, "") == 0 || strcmp(text, "0") == 0 ||
+		    strcmp(sk_schema[i].key, "iface.prefix_len") == 0)	/* the incumbent leaves it in the iface */
 			continue;
 		if (sk_value_put(node, i, text, SK_FROM_PROGRAM, err) < 0)
 			return -1;
