@@ -78,6 +78,8 @@ struct sk_record *sk_merge_fresh(const struct sk_merge_cfg *cfg, const struct sk
 	if (item->iface ? sk_node_bind_iface(r, item->iface, err) < 0
 			: sk_record_set(r, "iface.iscsi_ifacename", "default", err) < 0)
 		goto undo;
+	if (cfg->dress && cfg->dress(cfg->ctx, item, r, err) < 0)
+		goto undo;
 	return r;
 undo:
 	sk_record_free(r);
@@ -99,6 +101,13 @@ static int keep_settings(struct run *r, const struct sk_record *old, struct sk_r
 	return sk_store_keep_user(r->store, old, fresh, r->cfg->keep == SK_KEEP_UNLESS_CONF, err);
 }
 
+/* Found by another way as well, a boot record would lose its credentials and its exemption from logouts. */
+static bool is_the_firmwares(const struct run *r, const struct sk_record *old)
+{
+	return r->cfg->keep != SK_KEEP_NOTHING && r->cfg->type != SK_DISC_FW &&
+	       strcmp(sk_record_get(old, "node.discovery_type"), "fw") == 0;
+}
+
 static void write_one(struct run *r, const struct sk_merge_item *item)
 {
 	struct sk_node_key key;
@@ -107,7 +116,7 @@ static void write_one(struct run *r, const struct sk_merge_item *item)
 
 	item_key(item, &key);
 	old = sk_store_node_get(r->store, &key, &none);
-	if (old && !(r->cfg->ops & SK_MERGE_UPDATE)) {
+	if (old && (!(r->cfg->ops & SK_MERGE_UPDATE) || is_the_firmwares(r, old))) {
 		sk_record_free(old);
 		return;
 	}

@@ -39,11 +39,14 @@ struct sk_merge_cfg {
 	bool (*in_use)(void *ctx, const struct sk_node_key *key);
 	/** what became of each record; @why only with FAILED. May be NULL */
 	void (*news)(void *ctx, enum sk_merge_news what, const struct sk_node_key *key, const struct sk_err *why);
+	/** what the source says besides name and portal, into a fresh record; -1 fails that record. May be NULL */
+	int (*dress)(void *ctx, const struct sk_merge_item *item, struct sk_record *r, struct sk_err *err);
 	void *ctx;
 };
 
 /** sk_merge - returns how many records could not be written or removed, or -1 when the store cannot be used at all
- * (SK_EDB: nothing was changed). One record's failure does not stop the others. */
+ * (SK_EDB: nothing was changed). One record's failure does not stop the others. Unless cfg->keep is SK_KEEP_NOTHING,
+ * records of the firmware are replaced by the firmware only: the machine may run from that disk. */
 int sk_merge(struct sk_store *store, const struct sk_merge_cfg *cfg, const struct sk_merge_item *items, unsigned n,
 	     struct sk_err *err);
 

@@ -35,6 +35,7 @@ struct run {
 	int code;
 	struct sk_err err;
 	struct sk_sessions running; /* while records change */
+	const struct sk_disc_result *known; /* found without asking; NULL otherwise */
 };
 
 /* --- asking ------------------------------------------------------------------------------------------ */
@@ -195,6 +196,16 @@ static void news(void *ctx, enum sk_merge_news what, const struct sk_node_key *k
 	sk_doc_add(r->adm, "changes", o);
 }
 
+static int dress(void *ctx, const struct sk_merge_item *item, struct sk_record *rec, struct sk_err *err)
+{
+	const struct run *r = ctx;
+
+	for (unsigned i = 0; r->known && i < r->known->n; i++)
+		if (item->target == &r->items[i].found.target)
+			return r->known->dress(r->known->ctx, &r->known->v[i], rec, err);
+	return 0;
+}
+
 static struct sk_merge_cfg merge_cfg(struct run *r)
 {
 	unsigned ops = r->adm->args.ops;
@@ -212,6 +223,7 @@ static struct sk_merge_cfg merge_cfg(struct run *r)
 						   : SK_KEEP_USER,
 		.in_use = in_use,
 		.news = news,
+		.dress = dress,
 		.ctx = r,
 	};
 }
@@ -311,6 +323,27 @@ static int login_found(struct run *r)
 	return code;
 }
 
+static int conclude(struct run *r)
+{
+	change_records(r);
+	print_found(r);
+	return r->adm->args.login ? login_found(r) : 0;
+}
+
+int sk_disc_conclude(struct sk_adm *adm, const struct sk_disc_ref *ref, const struct sk_disc_result *result)
+{
+	struct run r = { .adm = adm, .ref = ref, .known = result, .n = result->n };
+	int code = SK_RES_NOMEM;
+
+	r.items = calloc(result->n ? result->n : 1, sizeof(*r.items));
+	for (unsigned i = 0; r.items && i < result->n; i++)
+		r.items[i] = (struct item){ { *result->v[i].target, *result->v[i].portal }, result->v[i].iface };
+	if (r.items)
+		code = conclude(&r);
+	free(r.items);
+	return code;
+}
+
 int sk_disc_run(struct sk_adm *adm, const struct sk_disc_ref *ref, const struct sk_record *record)
 {
 	struct run r = { .adm = adm, .ref = ref, .record = record };
@@ -321,12 +354,8 @@ int sk_disc_run(struct sk_adm *adm, const struct sk_disc_ref *ref, const struct 
 	code = sk_disc_ifaces_find(adm, &r.ifaces);
 	if (!code)
 		code = ask_all(&r);
-	if (!code) {
-		change_records(&r);
-		print_found(&r);
-		if (adm->args.login)
-			code = login_found(&r);
-	}
+	if (!code)
+		code = conclude(&r);
 	sk_disc_ifaces_free(&r.ifaces);
 	free(r.items);
 	return code;

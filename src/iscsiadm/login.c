@@ -12,10 +12,12 @@
 struct request {
 	const struct sk_node_item *item;
 	int id;
+	bool multiple;
 };
 
 struct batch {
 	struct sk_adm *adm;
+	bool announce_late; /* a request is told when its result is awaited */
 	struct request *v;
 	size_t n, cap;
 	int send_code;	    /* first error of sending */
@@ -55,7 +57,16 @@ static void tell_failure(struct batch *b, const struct sk_node_item *item, int c
 		sk_warn(b->adm, "%s,%u: %s", item->key.portal.host, item->key.portal.port, err->msg);
 }
 
-static bool remember(struct batch *b, const struct sk_node_item *item, int id)
+static void announce(struct batch *b, const struct sk_node_item *item, bool multiple)
+{
+	SK_BUF struct sk_buf where = { 0 };
+
+	say_where(&where, item);
+	sk_say(b->adm, "Logging in to %s%s\n", sk_buf_cstr(&where), multiple ? " (multiple)" : "");
+	fflush(b->adm->out);
+}
+
+static bool remember(struct batch *b, const struct sk_node_item *item, int id, bool multiple)
 {
 	if (b->n == b->cap) {
 		size_t cap = b->cap ? 2 * b->cap : 16;
@@ -66,19 +77,18 @@ static bool remember(struct batch *b, const struct sk_node_item *item, int id)
 		b->v = v;
 		b->cap = cap;
 	}
-	b->v[b->n++] = (struct request){ item, id };
+	b->v[b->n++] = (struct request){ item, id, multiple };
 	return true;
 }
 
 static void send_one(struct batch *b, const struct sk_node_item *item, size_t slot, bool multiple, bool one_more)
 {
-	SK_BUF struct sk_buf where = { 0 };
+	bool late = b->announce_late && !b->adm->args.no_wait;
 	struct json_object *params;
 	int code, id;
 
-	say_where(&where, item);
-	sk_say(b->adm, "Logging in to %s%s\n", sk_buf_cstr(&where), multiple ? " (multiple)" : "");
-	fflush(b->adm->out);
+	if (!late)
+		announce(b, item, multiple);
 	code = sk_daemon_reach(b->adm, SK_DAEMON_START);
 	if (!code) {
 		params = json_object_new_object();
@@ -86,10 +96,12 @@ static void send_one(struct batch *b, const struct sk_node_item *item, size_t sl
 		sk_jput_int(params, "slot", (int64_t)slot);
 		sk_jput_bool(params, "multiple", one_more);
 		id = sk_daemon_send(b->adm, "session.login", params);
-		if (id > 0 && (b->adm->args.no_wait || remember(b, item, id)))
+		if (id > 0 && (b->adm->args.no_wait || remember(b, item, id, multiple)))
 			return;
 		code = id > 0 ? SK_RES_NOMEM : SK_RES_ISCSID_COMM_ERR;
 	}
+	if (late)
+		announce(b, item, multiple);
 	tell_failure(b, item, code, NULL);
 	doc_login(b, item, code, NULL, NULL);
 	b->send_code = sk_adm_first(b->send_code, code);
@@ -137,8 +149,11 @@ static void await(struct batch *b, const struct request *r)
 	SK_BUF struct sk_buf where = { 0 };
 	struct sk_mgmt_answer a;
 	struct sk_err err = { 0 };
-	int code = sk_daemon_wait(b->adm, r->id, -1, &a, &err);
+	int code;
 
+	if (b->announce_late)
+		announce(b, r->item, r->multiple);
+	code = sk_daemon_wait(b->adm, r->id, -1, &a, &err);
 	say_where(&where, r->item);
 	if (code)
 		tell_failure(b, r->item, code, &err);
@@ -153,7 +168,7 @@ static void await(struct batch *b, const struct request *r)
 
 int sk_login_nodes(struct sk_adm *adm, const struct sk_nodes *nodes, enum sk_login_how how)
 {
-	struct batch b = { .adm = adm };
+	struct batch b = { .adm = adm, .announce_late = how == SK_LOGIN_FIRMWARE };
 	struct sk_sel any = { .port = -1 };
 	struct sk_sessions running;
 	int code;
@@ -166,7 +181,7 @@ int sk_login_nodes(struct sk_adm *adm, const struct sk_nodes *nodes, enum sk_log
 	for (size_t i = 0; i < b.n; i++)
 		await(&b, &b.v[i]);
 	code = sk_adm_first(b.send_code, b.result_code);
-	if (code)
+	if (code && how != SK_LOGIN_FIRMWARE)
 		sk_warn(adm, "Could not log into all portals");
 	sk_sessions_free(&running);
 	free(b.v);

@@ -9,6 +9,7 @@
 
 enum sk_login_how {
 	SK_LOGIN_WANTED,   /* as many sessions as node.session.nr_sessions asks for */
+	SK_LOGIN_FIRMWARE, /* the same; each is announced when its result is awaited, as the incumbent's fw mode does */
 	SK_LOGIN_ONE_MORE, /* -m session -r N -o new */
 };
 

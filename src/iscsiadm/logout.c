@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "discover/firmware.h"
 #include "iscsiadm/daemon.h"
 #include "iscsiadm/login.h"
 #include "iscsiadm/logout.h"
@@ -184,9 +185,26 @@ static bool in_class(const struct sk_nodes *nodes, const struct sk_sys_session *
 	       sk_startup_matches(item->record, class);
 }
 
+static void no_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+/** the machine may run from what its firmware names: such sessions are ended one by one only, whatever record they match */
+static bool is_boot_session(const struct sk_boot *boot, const struct sk_sys_session *s)
+{
+	for (size_t i = 0; i < boot->n; i++)
+		if (strcmp(boot->v[i].name.s, s->target) == 0 && boot->v[i].port == s->persistent_port &&
+		    sk_portal_host_eq(boot->v[i].address, s->persistent_addr))
+			return true;
+	return false;
+}
+
 int sk_logout_all(struct sk_adm *adm)
 {
 	const char *class = adm->args.logout_class;
+	SK_BOOT struct sk_boot boot = { 0 };
 	struct sk_sel any = { .port = -1 };
 	struct sk_sessions s;
 	struct sk_nodes nodes;
@@ -202,9 +220,10 @@ int sk_logout_all(struct sk_adm *adm)
 	code = sk_nodes_find(adm, &any, false, &nodes);
 	if (code)
 		return code;
+	(void)sk_firmware_read(&adm->places, no_line, NULL, &boot, NULL);
 	code = sk_sessions_find(adm, &any, SK_SYS_FULL, &s);
 	for (size_t i = 0; i < s.n; i++)
-		if (in_class(&nodes, &s.v[i], class))
+		if (!is_boot_session(&boot, &s.v[i]) && in_class(&nodes, &s.v[i], class))
 			s.v[n++] = s.v[i];
 	s.n = n;
 	if (!code)

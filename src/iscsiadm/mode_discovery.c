@@ -2,6 +2,7 @@
 #include "iscsiadm/daemon.h"
 #include "iscsiadm/disc_run.h"
 #include "iscsiadm/disc_show.h"
+#include "iscsiadm/firmware.h"
 #include "iscsiadm/say.h"
 #include "iscsiadm/node_make.h"
 
@@ -72,11 +73,6 @@ static int ask_isns_portal(struct sk_adm *adm)
 static int no_isns(struct sk_adm *adm)
 {
 	return fail(adm, SK_RES_ISNS_UNAVAILABLE, "iSNS discovery is not supported yet by this version.");
-}
-
-static int no_fw(struct sk_adm *adm)
-{
-	return fail(adm, SK_RES_NO_OBJS_FOUND, "Could not get list of targets from firmware. (err 21)");
 }
 
 /* clang-format off */
@@ -208,7 +204,7 @@ static const struct sk_adm_rule rules[] = {
 	{ isns_alone, ask_isns_portal },
 	{ st, discover_fresh },
 	{ isns, no_isns },
-	{ fw, no_fw },
+	{ fw, sk_firmware_discover },
 	{ list_wanted, sk_disc_list },
 	{ untyped_portal, stored },
 	{ NULL, bad_op },
@@ -221,7 +217,7 @@ static int db_discover(struct sk_adm *adm)
 
 static const struct sk_adm_rule db_rules[] = {
 	{ slp, no_slp },
-	{ fw_discover, no_fw },
+	{ fw_discover, sk_firmware_discover },
 	{ fw, fw_needs_discover },
 	{ untyped_portal_op, type_missing },
 	{ untyped_portal, portal_not_needed },

@@ -159,10 +159,3 @@ int sk_mode_host(struct sk_adm *adm)
 {
 	return sk_adm_dispatch(adm, rules);
 }
-
-/** no boot firmware is read by this version: what the incumbent says where there is none */
-int sk_mode_fw(struct sk_adm *adm)
-{
-	sk_doc_action(adm, adm->args.login ? "login" : "show");
-	return fail(adm, SK_RES_NO_OBJS_FOUND, "Could not get list of targets from firmware. (err 21)");
-}

@@ -142,6 +142,13 @@ static bool is_automatic(struct world *w, const char *target)
 
 static const char *const ab[] = { A, B, NULL }, *const bc[] = { B, C, NULL }, *const none[] = { NULL };
 
+static int dress(void *ctx, const struct sk_merge_item *item, struct sk_record *r, struct sk_err *err)
+{
+	(void)ctx;
+	assert_string_equal(item->target->s, A);
+	return sk_record_set(r, "node.startup", "onboot", err);
+}
+
 static void new_records_have_names_source_and_defaults(void **st)
 {
 	struct world w;
@@ -255,6 +262,48 @@ static void the_same_portal_twice_is_stored_once(void **st)
 	close_world(&w);
 }
 
+/* What one target's record says after it was found by @type; its startup is onboot when the firmware found it. */
+static void find(struct world *w, enum sk_disc_type type, enum sk_merge_keep keep, const char *source, const char *startup)
+{
+	struct sk_merge_cfg cfg = { .type = type, .host = type == SK_DISC_FW ? "" : "192.0.2.1", .ops = SK_MERGE_ALL, .keep = keep,
+				    .port = type == SK_DISC_FW ? 0 : 3260, .news = news, .ctx = w,
+				    .dress = type == SK_DISC_FW ? dress : NULL };
+	struct sk_iname target;
+	struct sk_portal portal;
+	struct sk_record *bound = sk_iface_new("default", NULL), *r;
+	struct sk_merge_item item = { &target, &portal, bound };
+
+	memset(w->count, 0, sizeof(w->count));
+	assert_int_equal(sk_iname_parse(sk_span_str(A), &target, NULL), 0);
+	assert_int_equal(sk_portal_parse(sk_span_str("192.0.2.9:3260,1"), 3260, &portal, NULL), 0);
+	assert_int_equal(sk_merge(w->store, &cfg, &item, 1, NULL), 0);
+	sk_record_free(bound);
+	assert_int_equal(nodes(w), 1);
+	r = get(w, A);
+	assert_non_null(r);
+	assert_string_equal(sk_record_get(r, "node.discovery_type"), source);
+	assert_string_equal(sk_record_get(r, "node.startup"), startup);
+	sk_record_free(r);
+}
+
+static void records_of_the_firmware_are_its_own(void **st)
+{
+	struct world w;
+
+	(void)st;
+	open_world(&w);
+	find(&w, SK_DISC_SENDTARGETS, SK_KEEP_USER, "send_targets", "manual");
+	find(&w, SK_DISC_FW, SK_KEEP_USER, "fw", "onboot");
+	assert_int_equal(w.count[SK_MERGE_UPDATED], 1);
+	find(&w, SK_DISC_SENDTARGETS, SK_KEEP_USER, "fw", "onboot");
+	find(&w, SK_DISC_SENDTARGETS, SK_KEEP_UNLESS_CONF, "fw", "onboot");
+	assert_int_equal(w.count[SK_MERGE_UPDATED], 0);
+	find(&w, SK_DISC_FW, SK_KEEP_USER, "fw", "onboot");
+	assert_int_equal(w.count[SK_MERGE_UPDATED], 1);
+	find(&w, SK_DISC_SENDTARGETS, SK_KEEP_NOTHING, "send_targets", "manual");
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +314,7 @@ int main(void)
 		cmocka_unit_test(records_in_use_stay),
 		cmocka_unit_test(another_iface_is_another_record),
 		cmocka_unit_test(the_same_portal_twice_is_stored_once),
+		cmocka_unit_test(records_of_the_firmware_are_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
