@@ -28,20 +28,44 @@ bool sk_log_on(enum sk_level level, enum sk_room room)
 	return to.sink && level <= to.level && (level < SK_LOG_DEBUG || (to.rooms & (unsigned)room));
 }
 
-void sk_log(enum sk_level level, enum sk_room room, const char *fmt, ...)
+static _Thread_local const struct sk_log_subject *subject_now;
+
+static void vlog(enum sk_level level, enum sk_room room, const char *fmt, va_list ap)
 {
 	char line[1024];
-	va_list ap;
 
 	if (!sk_log_on(level, room))
 		return;
-	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
 	for (char *c = line; *c; c++) /* one call, one line, whatever a peer put into a name */
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
 	to.sink(to.ctx, level, room, line);
+}
+
+void sk_log(enum sk_level level, enum sk_room room, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vlog(level, room, fmt, ap);
+	va_end(ap);
+}
+
+void sk_log_of(const struct sk_log_subject *subject, enum sk_level level, enum sk_room room, const char *fmt, ...)
+{
+	va_list ap;
+
+	subject_now = subject;
+	va_start(ap, fmt);
+	vlog(level, room, fmt, ap);
+	va_end(ap);
+	subject_now = NULL;
+}
+
+const struct sk_log_subject *sk_log_subject(void)
+{
+	return subject_now;
 }
 
 unsigned sk_log_rooms(const char *list)

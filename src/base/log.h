@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum sk_level {
 	SK_LOG_ERROR,	/* someone must act */
@@ -31,6 +32,15 @@ enum sk_room {
 	SK_ROOM_ALL = (1 << 10) - 1,
 };
 
+/** What a line is about, for logs that keep fields beside the text. Strings are lent for the call; NULL and 0: not known. */
+struct sk_log_subject {
+	uint32_t sid;
+	const char *target, *portal, *iface;
+	const char *state, *cause;	/* words of the session machine */
+	int sys;			/* errno, or the kernel's own connection error (1001 and up) */
+	uint16_t login;			/* Status-Class << 8 | Status-Detail */
+};
+
 typedef void sk_log_sink(void *ctx, enum sk_level level, enum sk_room room, const char *text);
 
 /** sk_log_to - set the sink; lines up to @level pass, debug lines only of the rooms in the set @rooms */
@@ -40,6 +50,11 @@ void sk_log_to(sk_log_sink *sink, void *ctx, enum sk_level level, unsigned rooms
 bool sk_log_on(enum sk_level level, enum sk_room room);
 
 void sk_log(enum sk_level level, enum sk_room room, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/** sk_log_of - as sk_log, of @subject: the sink may ask for it with sk_log_subject, NULL outside of such a call */
+void sk_log_of(const struct sk_log_subject *subject, enum sk_level level, enum sk_room room, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+const struct sk_log_subject *sk_log_subject(void);
 
 /** sk_log_rooms - the set for a comma separated list of names ("session,wire", "all"); 0 if a name is unknown */
 unsigned sk_log_rooms(const char *list);

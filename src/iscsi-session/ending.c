@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@
 /* The end of a session, step by step; what can block runs in a worker:
  *
  *	WAIT	for disks that are just being made or taken away
- *	CHECK	is a disk in use? then it is refused unless forced
+ *	CHECK	is a disk in use? then it is refused unless forced, and so it is when that cannot be found out in time
  *	DISKS	every disk is flushed, its loop device and link go. When the time is over a forced end has the engine fail
  *		what still waits; one that is not forced is refused. Without a connection nothing is flushed
  *	UNMOUNT	the FUSE mount; in use means refused again, and the disks come back
@@ -30,6 +31,7 @@
 #define OPENERS_PAUSE_US 50000
 #define UNMOUNT_TRIES 20	/* a loop device lets go of its file a moment after its last user */
 #define UNMOUNT_PAUSE_US 50000
+#define UNMOUNT_MS 10000U	/* for all of those; then the engine goes, and the mount with it */
 
 static void finish(struct sk_keeper *k)
 {
@@ -120,6 +122,7 @@ static void disks_over(struct sk_keeper *k)
 		refuse(k, SK_RES_BUSY, d->err.msg);
 		return;
 	}
+	sk_timer_at(k->timer, sk_loop_now(k->loop) + UNMOUNT_MS);
 	go(k, SK_END_UNMOUNT, unmount_work, unmount_over);
 }
 
@@ -135,59 +138,125 @@ static void take_disks(struct sk_keeper *k)
 		disks_over(k);
 }
 
+/* Who uses the disks. It looks at every process of the machine, and any of those files may hang: so the worker has a copy of
+ * all it needs, and when the time is over it is left to itself. */
+struct sk_check {
+	struct sk_keeper *k;
+	unsigned n;
+	struct {
+		uint64_t lun;
+		char node[sizeof(((struct sk_loopdev *)NULL)->node)];
+	} *disks;
+	struct sk_buf users;
+	bool in_use;
+};
+
+static void check_free(void *ctx)
+{
+	struct sk_check *c = ctx;
+
+	free(c->disks);
+	sk_buf_free(&c->users);
+	free(c);
+}
+
 /* A process that has the disk open (a virtual machine, a database) uses it as much as a file system does; who only looks at
  * devices, as udev does, is gone a moment later. */
-static int users_of(const struct sk_kdisk *d, struct sk_buf *ret)
+static bool users_of(const char *node, struct sk_buf *ret)
 {
 	struct sk_err err;
-	int n = sk_device_users(d->dev.node, "/sys", "/proc", SK_USE_CLAIMED, ret, &err);
+	int n = sk_device_users(node, "/sys", "/proc", SK_USE_CLAIMED, ret, &err);
 
 	for (int i = 0; n <= 0 && i < OPENERS_TRIES; i++) {
 		if (i)
 			usleep(OPENERS_PAUSE_US);
-		if (sk_device_users(d->dev.node, "/sys", "/proc", SK_USE_OPENERS, ret, &err) <= 0)
-			return 0;
+		if (sk_device_users(node, "/sys", "/proc", SK_USE_OPENERS, ret, &err) <= 0)
+			return false;
 	}
-	return 1;
+	return true;
 }
 
-/* In a worker; no other one runs meanwhile. */
 static void check_work(void *ctx)
 {
-	struct sk_keeper *k = ctx;
-	struct sk_buf one = { 0 };
+	struct sk_check *c = ctx;
+	SK_BUF struct sk_buf one = { 0 };
 
-	k->check_rc = 0;
-	sk_buf_reset(&k->users);
-	for (struct sk_kdisk *d = k->disks; d; d = d->next) {
-		if (!d->attached || !users_of(d, &one))
+	for (unsigned i = 0; i < c->n; i++) {
+		if (!users_of(c->disks[i].node, &one))
 			continue;
-		k->check_rc = -1;
-		sk_buf_printf(&k->users, "%slun %" PRIu64 " (%s) is in use: %s", k->users.n ? "; " : "", d->info.lun,
-			      d->dev.node, sk_buf_cstr(&one));
+		c->in_use = true;
+		sk_buf_printf(&c->users, "%slun %" PRIu64 " (%s) is in use: %s", c->users.n ? "; " : "", c->disks[i].lun,
+			      c->disks[i].node, sk_buf_cstr(&one));
 	}
-	sk_buf_free(&one);
 }
 
 static void check_over(void *ctx)
 {
-	struct sk_keeper *k = ctx;
+	struct sk_check *c = ctx;
+	struct sk_keeper *k = c->k;
 
-	for (char *p = k->users.p; p && *p; p++)
+	k->checking = NULL;
+	for (char *p = c->users.p; p && *p; p++)
 		if (*p == '\n')
 			*p = ',';
-	if (k->check_rc < 0)
-		refuse(k, SK_RES_BUSY, sk_buf_cstr(&k->users));
+	if (c->in_use && !k->force)
+		refuse(k, SK_RES_BUSY, sk_buf_cstr(&c->users));
 	else
 		take_disks(k);
+	check_free(c);
+}
+
+static struct sk_check *check_new(struct sk_keeper *k)
+{
+	struct sk_check *c = calloc(1, sizeof(*c));
+	unsigned n = 1;
+
+	for (const struct sk_kdisk *d = k->disks; d; d = d->next)
+		n++;
+	if (c)
+		c->disks = calloc(n, sizeof(*c->disks));
+	if (!c || !c->disks) {
+		free(c);
+		return NULL;
+	}
+	c->k = k;
+	for (const struct sk_kdisk *d = k->disks; d; d = d->next) {
+		if (!d->attached)
+			continue;
+		c->disks[c->n].lun = d->info.lun;
+		snprintf(c->disks[c->n].node, sizeof(c->disks[c->n].node), "%s", d->dev.node);
+		c->n++;
+	}
+	return c;
 }
 
 static void begin(struct sk_keeper *k)
 {
-	if (k->force)
+	struct sk_check *c;
+
+	if (k->force) {
+		take_disks(k);
+		return;
+	}
+	k->ending = SK_END_CHECK;
+	c = check_new(k);
+	k->checking = c ? sk_loop_work(k->loop, check_work, check_over, c, NULL) : NULL;
+	if (k->checking)
+		return;
+	if (c)
+		check_free(c);
+	refuse(k, SK_RES_NOMEM, "no memory to look who uses the disks");
+}
+
+/* Who uses the disks could not be found out in time. */
+static void check_late(struct sk_keeper *k)
+{
+	sk_job_abandon(k->checking, check_free);
+	k->checking = NULL;
+	if (k->force)	/* the engine is gone: there is nothing left to keep */
 		take_disks(k);
 	else
-		go(k, SK_END_CHECK, check_work, check_over);
+		refuse(k, SK_RES_REQ_TIMEDOUT, "it could not be found out in time who uses the disks");
 }
 
 void sk_end_disk_done(struct sk_keeper *k)
@@ -223,6 +292,12 @@ static void late(void *ctx)
 			abandon(k);
 		else
 			refuse(k, SK_RES_REQ_TIMEDOUT, "the disks could not be flushed in time");
+		break;
+	case SK_END_CHECK:
+		check_late(k);
+		break;
+	case SK_END_UNMOUNT:	/* every disk is flushed and gone already */
+		abandon(k);
 		break;
 	case SK_END_LOGOUT:
 		sk_warning(SK_ROOM_DOOR, "session %u: no answer to the logout within %u s", k->cfg.sid, k->timeout_s);

@@ -381,7 +381,6 @@ static void tear_down(struct sk_keeper *k)
 	sk_fd_close(&k->boundary);
 	sk_fd_close(&k->lock_fd);
 	sk_kdisks_free(k);
-	sk_buf_free(&k->users);
 	explicit_bzero(&k->pub, sizeof(k->pub));
 	explicit_bzero(&k->next_pub, sizeof(k->next_pub));
 }

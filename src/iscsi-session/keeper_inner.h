@@ -92,8 +92,8 @@ struct sk_keeper {
 	bool force;
 	uint32_t timeout_s;
 	bool abandoned;			/* the engine was told to fail everything */
-	struct sk_buf users;		/* CHECK: who uses the disks */
-	int check_rc;
+	struct sk_job *checking;	/* CHECK: a worker looks who uses the disks */
+	int check_rc;			/* UNMOUNT: its worker's */
 	int rc;				/* of the program */
 	struct sk_err why;
 };

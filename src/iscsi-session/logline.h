@@ -2,10 +2,7 @@
 #ifndef SK_SESSION_LOGLINE_H
 #define SK_SESSION_LOGLINE_H
 
-/**
- * Lines to the system's log that never wait. syslog(3) does when the logger is stuck, and the logger may be stuck because
- * its file lies on one of our own disks: a line is dropped then.
- */
+/** Where the log of this program goes: standard error, or the system's log without ever waiting (sys/logger.h). */
 
 #include <stdint.h>
 

@@ -9,6 +9,7 @@
 #include "proto/iname.h"
 #include "record/places.h"
 #include "session/session.h"
+#include "sys/logger.h"
 #include "wire/changes.h"
 
 struct sk_daemon {
@@ -20,6 +21,7 @@ struct sk_daemon {
 	struct sk_sessions *sessions;
 	struct sk_net_changes *changes;
 	struct sk_mgmt_server *server;
+	struct sk_logger log;		/* of the background */
 	struct sk_timer *stop_timer, *adopt_timer;
 	bool safe_logout, fallback, any_group;	/* of iscsid.conf, read at start */
 	uint32_t busy_poll_us;		/* the same: iscsid.user.busy_poll */
@@ -34,7 +36,7 @@ struct sk_daemon {
 };
 
 /* log.c */
-void sk_daemon_log_open(const struct sk_iscsid_opts *o);
+void sk_daemon_log_open(struct sk_daemon *d);
 
 /* start.c: everything between the command line and the loop; -1: told, exit 1 */
 void sk_daemon_close_inherited(void);		/* all but the standard three and what the service manager passed */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
-#include <syslog.h>
 
 #include "base/log.h"
 #include "iscsid/daemon.h"
+#include "sys/logger.h"
 
 /* Foreground: what happened bare on stdout, what is wrong on stderr with our name (spec: cli.md 12). */
 static void to_terminal(void *ctx, enum sk_level level, enum sk_room room, const char *text)
@@ -17,20 +17,20 @@ static void to_terminal(void *ctx, enum sk_level level, enum sk_room room, const
 	fflush(stdout);
 }
 
-static void to_syslog(void *ctx, enum sk_level level, enum sk_room room, const char *text)
+static void to_system(void *ctx, enum sk_level level, enum sk_room room, const char *text)
 {
-	static const int prio[] = { LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_DEBUG };
-
-	(void)ctx;
 	(void)room;
-	syslog(LOG_DAEMON | prio[level], "%s", text);
+	sk_logger_line(ctx, level, text);
 }
 
-void sk_daemon_log_open(const struct sk_iscsid_opts *o)
+void sk_daemon_log_open(struct sk_daemon *d)
 {
-	enum sk_level level = o->debug ? SK_LOG_DEBUG : SK_LOG_NOTICE;
+	enum sk_level level = d->opts.debug ? SK_LOG_DEBUG : SK_LOG_NOTICE;
 
-	if (!o->foreground)
-		openlog("iscsid", LOG_PID | LOG_NDELAY, LOG_DAEMON);
-	sk_log_to(o->foreground ? to_terminal : to_syslog, NULL, level, o->rooms);
+	if (d->opts.foreground) {
+		sk_log_to(to_terminal, NULL, level, d->opts.rooms);
+		return;
+	}
+	sk_logger_open(&d->log, "iscsid", SK_LOGGER_JOURNAL, SK_LOGGER_DEV);
+	sk_log_to(to_system, &d->log, level, d->opts.rooms);
 }

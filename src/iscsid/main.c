@@ -176,7 +176,7 @@ int main(int argc, char *argv[])
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	sk_daemon_log_open(&d.opts);
+	sk_daemon_log_open(&d);
 	if (sk_daemon_sockets(&d) < 0)
 		return 1;
 	if (!d.opts.foreground && sk_daemon_background(&d) < 0)

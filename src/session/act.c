@@ -112,7 +112,6 @@ static void do_up(struct sk_session *s)
 	s->health = SK_HEALTH_LOGGED_IN;
 	if (!s->m.redirected)
 		s->good = s->addrs;
-	s->logged_cause = SK_CAUSE_NONE;
 	sk_say_up(s);
 	sk_session_answer(s, SK_RES_SUCCESS, true);
 }

@@ -63,7 +63,8 @@ struct sk_session {
 	unsigned missed;		/* deadlines that the watchdog had to bring */
 	struct waiter *waiters;
 	struct asker logout, rescan;
-	enum sk_cause logged_cause;	/* of the last failure that was logged */
+	struct sk_outage outage;	/* what the log was told of it */
+	bool loss_told;			/* so its end is told too */
 };
 
 struct adoption {
@@ -106,8 +107,8 @@ void sk_session_do(struct sk_session *s, unsigned acts);
 void sk_session_give_up(struct sk_session *s);	/* answers whoever asked for a logout or a rescan */
 
 /* say.c: the log */
-void sk_say_up(const struct sk_session *s);
-void sk_say_lost(const struct sk_session *s);
+void sk_say_up(struct sk_session *s);
+void sk_say_lost(struct sk_session *s);
 void sk_say_failed(struct sk_session *s);
 void sk_say_gone(const struct sk_session *s);
 void sk_say_redirect(const struct sk_session *s, bool permanent);

@@ -80,6 +80,29 @@ uint32_t sk_policy_hold(uint32_t time2wait_ms, unsigned brief, uint32_t seed)
 	return ms > time2wait_ms ? ms : time2wait_ms;
 }
 
+bool sk_policy_tell(struct sk_outage *o, enum sk_cause c, uint64_t now_ms, unsigned *ret_quiet)
+{
+	bool first = o->gap_ms == 0, changed = !first && c != o->last && o->changes < SK_TELL_CHANGES;
+	bool due = !first && now_ms >= o->next_ms;
+
+	o->last = c;
+	if (!first && !changed && !due) {
+		o->quiet++;
+		return false;
+	}
+	if (first)
+		o->gap_ms = SK_TELL_FIRST_MS;
+	else if (due)
+		o->gap_ms = o->gap_ms * 2 < SK_TELL_MOST_MS ? o->gap_ms * 2 : SK_TELL_MOST_MS;
+	if (first || due)
+		o->next_ms = now_ms + o->gap_ms;
+	o->changes += changed;
+	if (ret_quiet)
+		*ret_quiet = o->quiet;
+	o->quiet = 0;
+	return true;
+}
+
 enum reach { ANYWHERE, LINK, HOST, NOWHERE };
 
 static enum reach reach4(uint32_t a)

@@ -55,6 +55,22 @@ uint32_t sk_policy_time2wait(uint32_t asked_ms, uint32_t own_ms);
  * and then breaks the protocol is asked once a minute, not every two seconds. */
 uint32_t sk_policy_hold(uint32_t time2wait_ms, unsigned brief, uint32_t seed);
 
+/** What the log is told of one outage: the first failure, each change of its cause (up to SK_TELL_CHANGES), then a summary after
+ * 1, 2, 4 … and from then on every 60 minutes. A day is some 40 lines, however often it was tried. All 0: a new outage. */
+struct sk_outage {
+	uint64_t next_ms;	/* when the next summary is due; 0 = nothing was told yet */
+	uint32_t gap_ms;
+	enum sk_cause last;
+	unsigned changes;
+	unsigned quiet;		/* failures since the last line */
+};
+#define SK_TELL_FIRST_MS 60000
+#define SK_TELL_MOST_MS	 3600000
+#define SK_TELL_CHANGES	 8
+#define SK_TELL_CALM_MS	 600000	/* up for so long: the next loss is a new outage */
+/** sk_policy_tell - a failure: shall it be told? When so, ret_quiet (may be NULL) is how many were not since the last line */
+bool sk_policy_tell(struct sk_outage *o, enum sk_cause c, uint64_t now_ms, unsigned *ret_quiet);
+
 /** sk_policy_redirect_ok - may a target at @from send us to @to? Never to an unspecified, multicast or broadcast
  * address; to a loopback or link-local address only from one of the same kind. */
 int sk_policy_redirect_ok(const struct sockaddr_storage *from, const struct sockaddr_storage *to,

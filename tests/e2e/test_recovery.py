@@ -255,11 +255,14 @@ def test_a_session_that_hangs_does_not_keep_the_daemon(instance, odd):
         instance.kill()
         instance.start()
         instance.logout(ts[1].name).ok()
+        assert instance.login(ts[0].name).rc == 15      # its place is kept: nobody logs in under it
+        assert "does not answer; kept as it is" in instance.log
     finally:
         os.kill(keeper, signal.SIGCONT)
-    assert not ts[1].alive() and ts[0].alive()
-    instance.restart()
-    instance.logout(ts[0].name).ok()
+    assert not ts[1].alive() and ts[0].alive() and ts[0].logins == 1
+    wait_until(lambda: "its process answers again" in instance.log, "a word of the process")
+    instance.logout(ts[0].name).ok()                    # by the same daemon
+    assert not ts[0].alive()
 
 
 def test_iscsid_stopped_and_started_by_its_manager(instance, tgtd):

@@ -497,6 +497,24 @@ def test_an_open_disk_refuses_the_end_and_can_be_forced(lab):
     wait_for(lambda: not loops_over(s.dir))
 
 
+def test_an_end_that_cannot_find_out_in_time_is_refused(lab):
+    """Who uses a disk is looked for in every process: the end's own time limit holds for that too, and all is as before."""
+    lab.lun()
+    s = lab.session()
+    held = os.open(s.disk(1), os.O_RDONLY)      # an opener is looked at for a second: he may be about to go
+    try:
+        with pytest.raises(initiator.Refused) as e:
+            s.ctl.call("end", {"force": False, "timeout_s": 0})
+        assert e.value.code == 33 and "who uses the disks" in str(e.value)
+        with pytest.raises(initiator.Refused) as e:     # the next one is not disturbed by the worker of the first
+            s.end()
+        assert e.value.code == 28 and f"open by pid {os.getpid()}" in str(e.value)
+        assert pread(s.disk(1), 4096, 0) == bytes(4096)
+    finally:
+        os.close(held)
+    assert s.end() == 0
+
+
 def test_end_while_the_target_is_silent(lab):
     lab.lun()
     s = lab.session()

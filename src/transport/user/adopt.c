@@ -11,7 +11,8 @@
 /** Sessions that were here before us: who lives is asked, who is dead is swept. */
 
 #define ADOPT_MAX 8192
-#define HELLO_MS 10000
+#define HELLO_MS 4000	/* less than iscsid waits before it serves: who does not answer has its session's place by then */
+#define ASK_MS	 10000	/* ... and is asked again and again */
 
 /* Events until the session is bound to its owner fall on the floor: hello tells what matters. */
 static void no_up(void *ctx)
@@ -62,26 +63,56 @@ static void one_answered(struct user *u)
 		u->adopted(u->adopted_ctx);
 }
 
-static void take_over(struct sk_xsess *x, struct json_object *result, const struct sk_err *err)
+static void gone_after_all(struct sk_xsess *x)
+{
+	sk_notice(SK_ROOM_TRANSPORT, "session %u never got its connection", x->sid);
+	x->gone = true;
+	x->ev->health(x->ctx, SK_HEALTH_GONE);
+}
+
+static void heard(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	struct sk_xsess *x = ctx;
+	enum sk_xsess_health h;
+	struct sk_err why = { 0 };
+
+	if (x->gone)
+		return;
+	if (err && err->code == SK_ETIME)
+		sk_user_ask(x);
+	if (err)
+		return;		/* hung up on: whoever connects anew asks too */
+	if (x->silent)
+		sk_notice(SK_ROOM_TRANSPORT, "session %u: its process answers again", x->sid);
+	x->silent = false;
+	if (!sk_msg_bool(result, "attached", true)) {
+		gone_after_all(x);
+		return;
+	}
+	h = sk_user_health_word(sk_msg_str(result, "health"));
+	if (h == SK_HEALTH_LOGGED_IN)
+		return;
+	sk_fail(&why, SK_ECONN, "the connection was lost while its process was not heard");
+	x->ev->down(x->ctx, &why);
+	x->ev->health(x->ctx, h);
+}
+
+void sk_user_ask(struct sk_xsess *x)
+{
+	if (x->ctl)
+		(void)sk_ctl_call(x->ctl, "hello", NULL, -1, ASK_MS, heard, x, NULL);
+}
+
+/* The session is its owner's from here on, as @health; he may have forgotten it when this returns. */
+static bool hand_over(struct sk_xsess *x, enum sk_xsess_health health)
 {
 	struct sk_err why = { 0 };
-	struct sk_record *copy;
+	struct sk_record *copy = sk_record_copy(x->node, &why);
 	const char *iface, *scan;
 
-	if (err) {
-		x->gone = true;
-		left_alone(x, err->msg);
-		return;
-	}
-	if (!sk_msg_bool(result, "attached", true)) {
-		sk_notice(SK_ROOM_TRANSPORT, "session %u never got its connection: left to end by itself", x->sid);
-		sk_user_free(x);
-		return;
-	}
-	copy = sk_record_copy(x->node, &why);
 	if (!copy) {
 		left_alone(x, why.msg);
-		return;
+		return false;
 	}
 	iface = sk_record_get(copy, "iface.iscsi_ifacename");
 	scan = sk_record_get(copy, "node.session.scan");
@@ -89,7 +120,38 @@ static void take_over(struct sk_xsess *x, struct json_object *result, const stru
 	x->scan_by_hand = scan && !strcmp(scan, "manual");
 	x->attached = true;
 	x->ev = x->found_ev;
-	x->found(x->found_ctx, x, copy, sk_user_health_word(sk_msg_str(result, "health")));
+	x->found(x->found_ctx, x, copy, health);
+	return true;
+}
+
+/* A process that lives and says nothing (stopped, or kept waiting by its disks) keeps its session's place: logged in a second
+ * time with the same ISID, the target would end the first one under it. */
+static void take_over_unheard(struct sk_xsess *x)
+{
+	struct user *u = x->u;
+
+	sk_warning(SK_ROOM_TRANSPORT, "session %u: its process lives and does not answer; kept as it is, asked again every %u s",
+		   x->sid, ASK_MS / 1000);
+	x->silent = true;
+	u->unheard = x;
+	if (hand_over(x, SK_HEALTH_LOGGED_IN) && u->unheard)
+		sk_user_ask(x);
+	u->unheard = NULL;
+}
+
+static void take_over(struct sk_xsess *x, struct json_object *result, const struct sk_err *err)
+{
+	if (err && err->code == SK_ETIME && sk_udir_alive(x->u->t.places, x->sid)) {
+		take_over_unheard(x);
+	} else if (err) {
+		x->gone = true;
+		left_alone(x, err->msg);
+	} else if (!sk_msg_bool(result, "attached", true)) {
+		sk_notice(SK_ROOM_TRANSPORT, "session %u never got its connection: left to end by itself", x->sid);
+		sk_user_free(x);
+	} else {
+		(void)hand_over(x, sk_user_health_word(sk_msg_str(result, "health")));
+	}
 }
 
 static void hello_answer(void *ctx, struct json_object *result, const struct sk_err *err)
@@ -115,6 +177,7 @@ static void adopt_one(struct sk_transport *t, uint32_t sid,
 		return;
 	}
 	x->u = sk_user(t);
+	x->process = -1;
 	x->sid = sid;
 	x->ev = &sk_user_no_events;
 	x->found_ev = ev;

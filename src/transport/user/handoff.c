@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -15,6 +15,7 @@ static int start_process(struct sk_xsess *x, struct sk_err *err)
 	const char *argv[16];
 	char prog[300], sid[16], busy[16];
 	unsigned n = 0;
+	pid_t pid;
 
 	if ((size_t)snprintf(prog, sizeof(prog), "%s/iscsi-session", p->libexecdir) >= sizeof(prog))
 		return sk_fail(err, SK_EINVAL, "the path of iscsi-session is too long");
@@ -44,7 +45,11 @@ static int start_process(struct sk_xsess *x, struct sk_err *err)
 		argv[n++] = busy;
 	}
 	argv[n] = NULL;
-	return sk_loop_spawn(x->u->t.loop, argv, NULL, 0, true, NULL, NULL, &x->pid, err);
+	if (sk_loop_spawn(x->u->t.loop, argv, NULL, 0, true, NULL, NULL, &pid, err) < 0)
+		return -1;
+	sk_fd_close(&x->process);
+	x->process = pidfd_open(pid, 0);	/* the loop has not reaped it: this is still the same one */
+	return 0;
 }
 
 /* The process would not have the session, or could not be started: nothing of it shall stay. */
@@ -52,9 +57,7 @@ static void give_back(struct sk_xsess *x)
 {
 	sk_ctl_free(x->ctl);	/* a process nobody attached ends by itself */
 	x->ctl = NULL;
-	if (x->pid > 0)
-		(void)kill(x->pid, SIGTERM);
-	x->pid = 0;
+	sk_user_stop_process(x);
 	if (x->sid)
 		sk_user_sweep(x->u, &x->sid, 1);
 	x->sid = 0;
@@ -79,6 +82,7 @@ static void attach_answer(void *ctx, struct json_object *result, const struct sk
 		return;
 	}
 	x->attached = true;
+	sk_fd_close(&x->process);
 	x->ev->health(x->ctx, SK_HEALTH_LOGGED_IN);
 	if (first && x->scan_by_hand && !x->gone)
 		x->ev->ready(x->ctx, NULL);

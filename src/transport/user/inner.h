@@ -20,6 +20,7 @@ struct user {
 	unsigned adopting;		/* who has not answered yet */
 	void (*adopted)(void *ctx);	/* ... and who waits for them */
 	void *adopted_ctx;
+	struct sk_xsess *unheard;	/* being handed over; NULL again when its owner would not have it */
 };
 
 struct sk_xsess {
@@ -32,10 +33,11 @@ struct sk_xsess {
 	struct sk_wire *wire;
 	struct sk_ctl *ctl;
 	struct sk_timer *later;		/* ended() must not come from inside end() */
-	pid_t pid;			/* of the process we started, else 0 */
+	int process;			/* pidfd of the process we started, until it has the session; else -1 */
 	bool attached;			/* the process has the session */
 	bool scan_by_hand;
 	bool gone;
+	bool silent;			/* it was taken over without having said a word */
 	void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health);
 	void *found_ctx;		/* while it is being adopted */
 	const struct sk_transport_events *found_ev;	/* ... and what its events will go to */
@@ -68,6 +70,12 @@ int sk_user_handoff(struct sk_xsess *x, const struct sk_params *params, const st
 int sk_user_adopt(struct sk_transport *t,
 		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
 		  void (*over)(void *ctx), const struct sk_transport_events *ev, void *ctx, struct sk_err *err);
+
+/** sk_user_ask - how does the process of a running session fare? A loss it tells of goes to the owner; silence is asked again */
+void sk_user_ask(struct sk_xsess *x);
+
+/** sk_user_stop_process - SIGTERM to the process we started, if it still is that one */
+void sk_user_stop_process(struct sk_xsess *x);
 
 enum sk_xsess_health sk_user_health_word(const char *word);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -72,6 +73,7 @@ static struct sk_xsess *user_create(struct sk_transport *t, const struct sk_xses
 		return NULL;
 	}
 	x->u = sk_user(t);
+	x->process = -1;
 	x->ev = ev;
 	x->ctx = ctx;
 	x->sid = cfg->sid;
@@ -86,12 +88,23 @@ static struct sk_xsess *user_create(struct sk_transport *t, const struct sk_xses
 	return NULL;
 }
 
+/* By descriptor: the process is reaped as soon as it ends, and its number may be another's by now. */
+void sk_user_stop_process(struct sk_xsess *x)
+{
+	if (x->process >= 0)
+		(void)pidfd_send_signal(x->process, SIGTERM, NULL, 0);
+	sk_fd_close(&x->process);
+}
+
 void sk_user_free(struct sk_xsess *x)
 {
 	if (!x)
 		return;
-	if (x->pid > 0 && !x->attached)
-		(void)kill(x->pid, SIGTERM);	/* started for a login that is not to be */
+	if (!x->attached)
+		sk_user_stop_process(x);	/* started for a login that is not to be */
+	sk_fd_close(&x->process);
+	if (x->u->unheard == x)
+		x->u->unheard = NULL;
 	sk_wire_close(x->wire);
 	sk_ctl_free(x->ctl);
 	sk_timer_free(x->later);
@@ -184,27 +197,13 @@ static void ctl_event(void *ctx, const char *name, struct json_object *params)
 	sk_debug(SK_ROOM_TRANSPORT, "session %u: event %s", x->sid, name);
 }
 
-/* What happened while nobody listened was told to nobody. */
-static void hello_again(void *ctx, struct json_object *result, const struct sk_err *err)
-{
-	struct sk_xsess *x = ctx;
-	enum sk_xsess_health h = result ? sk_user_health_word(sk_msg_str(result, "health")) : SK_HEALTH_LOGGED_IN;
-	struct sk_err why = { 0 };
-
-	if (err || h == SK_HEALTH_LOGGED_IN || x->gone)
-		return;
-	sk_fail(&why, SK_ECONN, "the connection was lost while its process was not heard");
-	x->ev->down(x->ctx, &why);
-	x->ev->health(x->ctx, h);
-}
-
 static void ctl_up(void *ctx)
 {
 	struct sk_xsess *x = ctx;
 
 	sk_debug(SK_ROOM_TRANSPORT, "session %u: talking to its process", x->sid);
 	if (x->attached)
-		(void)sk_ctl_call(x->ctl, "hello", NULL, -1, SK_USER_ANSWER_MS, hello_again, x, NULL);
+		sk_user_ask(x);	/* what happened while nobody listened was told to nobody */
 }
 
 static void ctl_down(void *ctx, const struct sk_err *why)

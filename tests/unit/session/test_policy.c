@@ -60,6 +60,29 @@ static void a_hold_is_time2wait_and_grows_with_brief_connections(void **st)
 	}
 }
 
+/* A day of it, tried every minute: the first, a few changes of the cause, then summaries (P31's forty lines). */
+static void an_outage_of_a_day_is_forty_lines(void **st)
+{
+	struct sk_outage same = { 0 }, changing = { 0 };
+	unsigned lines = 0, more = 0, quiet = 0, told = 0, first_hour = 0;
+
+	(void)st;
+	for (uint64_t now = 5000; now < 86400000; now += 60000) {
+		unsigned q = 99;
+
+		if (sk_policy_tell(&same, SK_CAUSE_CONNECT, now, &q)) {
+			told += q + 1;
+			lines++;
+			first_hour += now < 3600000;
+		}
+		more += sk_policy_tell(&changing, now / 60000 % 2 ? SK_CAUSE_CONNECT : SK_CAUSE_TIMEOUT, now, &quiet);
+	}
+	assert_in_range(lines, 25, 32);
+	assert_in_range(first_hour, 5, 7);
+	assert_in_range(more, lines, 40);
+	assert_int_equal(told + same.quiet, 1440);	/* every one is in some line's count */
+}
+
 static void causes_have_the_incumbents_codes(void **st)
 {
 	(void)st;
@@ -137,6 +160,7 @@ int main(void)
 		cmocka_unit_test(backoff_is_spread_and_foreseeable),
 		cmocka_unit_test(backoff_obeys_its_cap),
 		cmocka_unit_test(a_hold_is_time2wait_and_grows_with_brief_connections),
+		cmocka_unit_test(an_outage_of_a_day_is_forty_lines),
 		cmocka_unit_test(causes_have_the_incumbents_codes),
 		cmocka_unit_test(only_passing_causes_are_retried_at_first),
 		cmocka_unit_test(redirects_go_only_where_targets_may_be),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fake.h"
+#include "base/log.h"
 #include "loop/virtual.h"
 #include "session/isid.h"
 #include "session/inner.h"
@@ -431,6 +432,43 @@ static void a_relogin_keeps_to_its_portal_group(void **st)
 	}
 }
 
+static unsigned lines;
+
+static void count_line(void *ctx, enum sk_level level, enum sk_room room, const char *text)
+{
+	(void)ctx;
+	(void)room;
+	(void)text;
+	lines += level <= SK_LOG_NOTICE;
+}
+
+/* P31: a day without its target, refused or taken in and dropped again, leaves forty lines and not thousands. */
+static void a_day_of_trouble_fills_no_log(void **st)
+{
+	struct world w;
+
+	(void)st;
+	for (int dropped = 0; dropped <= 1; dropped++) {
+		open_world(&w);
+		assert_int_equal(login(&w), 0);
+		turn(&w);
+		lines = 0;
+		sk_log_to(count_line, NULL, SK_LOG_NOTICE, 0);
+		w.f.connect_errno = dropped ? 0 : ECONNREFUSED;
+		for (unsigned minute = 0; minute < 1440; minute++) {
+			if (w.all->first->m.st == SK_ST_UP)
+				fake_lose(w.f.first);
+			for (int i = 0; i < 8; i++)
+				sk_loop_turn(w.l, false);
+			sk_loop_advance(w.l, 60000);
+		}
+		sk_log_to(NULL, NULL, SK_LOG_NOTICE, 0);
+		assert_in_range(lines, 10, dropped ? 80 : 40);	/* dropped: a loss has two lines, and its recovery one */
+		assert_true(w.f.opens > 500);
+		close_world(&w);
+	}
+}
+
 /* A deadline that does not come is a fault of ours; it costs seconds then, not the session. */
 static void the_watchdog_brings_a_lost_deadline(void **st)
 {
@@ -648,6 +686,7 @@ int main(void)
 		cmocka_unit_test(lost_and_found),
 		cmocka_unit_test(a_refused_relogin_keeps_the_session),
 		cmocka_unit_test(a_relogin_keeps_to_its_portal_group),
+		cmocka_unit_test(a_day_of_trouble_fills_no_log),
 		cmocka_unit_test(the_watchdog_brings_a_lost_deadline),
 		cmocka_unit_test(logout_is_refused_while_in_use),
 		cmocka_unit_test(a_data_path_that_refuses),
