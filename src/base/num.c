@@ -57,3 +57,23 @@ bool sk_num_hex(const char *s, size_t n, uint64_t *ret)
 	*ret = v;
 	return true;
 }
+
+/* A stateless mixer (the finalizer of a 32-bit hash): equal arguments give equal jitter, so tests can foresee it. */
+static uint32_t mix(uint32_t x)
+{
+	x ^= x >> 16;
+	x *= 0x7feb352dU;
+	x ^= x >> 15;
+	x *= 0x846ca68bU;
+	return x ^ x >> 16;
+}
+
+uint32_t sk_backoff(unsigned n, uint32_t min_ms, uint32_t max_ms, uint32_t seed)
+{
+	uint64_t ms = max_ms;
+
+	if (n >= 1 && n <= 31 && (uint64_t)min_ms << (n - 1) < max_ms)
+		ms = (uint64_t)min_ms << (n - 1);
+	ms = ms - ms / 4 + mix(seed ^ mix(n)) % (ms / 2 + 1);
+	return (uint32_t)(ms > max_ms ? max_ms : ms);
+}

@@ -30,6 +30,10 @@ static inline bool sk_sn_lt(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
+/** sk_backoff - ms before attempt n+1 after @n (>= 1) failures: @min_ms doubled up to @max_ms, and up to a quarter of it to
+ * either side by @seed, so that many do not come back at once; never over @max_ms. Equal arguments give equal times. */
+uint32_t sk_backoff(unsigned n, uint32_t min_ms, uint32_t max_ms, uint32_t seed);
+
 #define SK_MIN(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
 #define SK_MAX(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ > b_ ? a_ : b_; })
 

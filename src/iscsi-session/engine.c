@@ -11,7 +11,7 @@
 #include "base/num.h"
 #include "datapath/fuse/front.h"
 #include "iscsi-session/boundary.h"
-#include "iscsi-session/priv.h"
+#include "sys/priv.h"
 #include "iscsi-session/serve.h"
 
 #define MAX_IO (1U << 20)

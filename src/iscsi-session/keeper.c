@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "datapath/fuse/mount.h"
 #include "iscsi-session/keeper_inner.h"
-#include "iscsi-session/priv.h"
+#include "sys/priv.h"
 
 #define ATTACH_MS 60000U
 #define BOUNDARY_BYTES (4 << 20)	/* room for the LUNs of a large scan */

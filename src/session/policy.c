@@ -3,6 +3,8 @@
 
 #include <netinet/in.h>
 
+#include "base/num.h"
+
 /* clang-format off */
 static const struct cause {
 	const char *name;
@@ -43,27 +45,11 @@ enum sk_result sk_policy_result(enum sk_cause c)
 	return c < SK_CAUSE_COUNT ? causes[c].result : SK_RES_INTERNAL;
 }
 
-/* A stateless mixer (the finalizer of a 32-bit hash): equal arguments give equal jitter, so tests can foresee it.
- */
-static uint32_t mix(uint32_t x)
-{
-	x ^= x >> 16;
-	x *= 0x7feb352dU;
-	x ^= x >> 15;
-	x *= 0x846ca68bU;
-	return x ^ x >> 16;
-}
-
 uint32_t sk_policy_backoff(unsigned n, uint32_t seed, uint32_t cap_ms)
 {
-	uint32_t ms = SK_BACKOFF_MAX_MS;
+	uint32_t ms = sk_backoff(n, SK_BACKOFF_MIN_MS, SK_BACKOFF_MAX_MS, seed);
 
-	if (n >= 1 && n <= 6)
-		ms = (uint32_t)SK_BACKOFF_MIN_MS << (n - 1);
-	ms = ms - ms / 4 + mix(seed ^ mix(n)) % (ms / 2 + 1);
-	if (cap_ms && ms > cap_ms)
-		ms = cap_ms;
-	return ms > SK_BACKOFF_MAX_MS ? SK_BACKOFF_MAX_MS : ms;
+	return cap_ms ? SK_MIN(ms, cap_ms) : ms;
 }
 
 uint32_t sk_policy_time2wait(uint32_t asked_ms, uint32_t own_ms)

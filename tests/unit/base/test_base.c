@@ -155,6 +155,23 @@ static void ranges_do_not_wrap(void **st)
 	assert_false(sk_sn_lt(0, 0xffffffff));
 }
 
+static void backoff_doubles_and_stays_below_its_end(void **st)
+{
+	(void)st;
+	for (uint32_t seed = 0; seed < 200; seed++) {
+		for (unsigned n = 0; n < 80; n++) {
+			uint64_t mid = n >= 1 && n < 10 ? 100ULL << (n - 1) : 60000;
+			uint32_t ms = sk_backoff(n, 100, 60000, seed);
+
+			mid = SK_MIN(mid, (uint64_t)60000);
+			assert_in_range(ms, mid - mid / 4, SK_MIN(mid + mid / 4, (uint64_t)60000));
+			assert_int_equal(ms, sk_backoff(n, 100, 60000, seed));
+		}
+	}
+	assert_int_not_equal(sk_backoff(5, 100, 60000, 1), sk_backoff(5, 100, 60000, 2));
+	assert_true(sk_backoff(31, UINT32_MAX, UINT32_MAX, 3) >= UINT32_MAX / 4 * 3);
+}
+
 static void buffers_grow_and_shrink(void **st)
 {
 	SK_BUF struct sk_buf b = { 0 };
@@ -255,6 +272,7 @@ int main(void)
 		cmocka_unit_test(signed_numbers_reach_both_ends),
 		cmocka_unit_test(hexadecimal),
 		cmocka_unit_test(ranges_do_not_wrap),
+		cmocka_unit_test(backoff_doubles_and_stays_below_its_end),
 		cmocka_unit_test(buffers_grow_and_shrink),
 		cmocka_unit_test(an_impossible_size_is_remembered),
 		cmocka_unit_test(log_lines_pass_by_level_and_room),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "iscsi-session/priv.h"
+#include "sys/priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,7 +84,7 @@ int sk_priv_drop(const char *user, struct sk_err *err)
 	uid = pw->pw_uid;
 	gid = pw->pw_gid;
 	if (uid == 0)
-		return sk_fail(err, SK_EINVAL, "the data path does not run as \"%s\"", user);
+		return sk_fail(err, SK_EINVAL, "what reads from the network does not run as \"%s\"", user);
 	if (chdir("/") < 0 || setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return sk_fail_sys(err, errno, "become %s", user);
 	if (drop_caps(err) < 0 || check(uid, gid, err) < 0)

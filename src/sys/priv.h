@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef SK_SESSION_PRIV_H
-#define SK_SESSION_PRIV_H
+#ifndef SK_SYS_PRIV_H
+#define SK_SYS_PRIV_H
 
-/** What the processes do with their own privileges: first what needs them; the engine then gives them away. */
+/** What processes do with their own privileges: first what needs them; who reads from the network then gives them away. */
 
 #include "base/err.h"
 
