@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "discover/isns.h"
 #include "discover/merge.h"
 #include "discover/sendtargets.h"
 #include "iscsiadm/daemon.h"
@@ -47,17 +48,10 @@ static void told(void *ctx, const char *line)
 	sk_warn(r->adm, "%s", line);
 }
 
-static void done(void *ctx, const struct sk_found *found, unsigned n, const struct sk_err *err)
+static void keep(struct run *r, const struct sk_found *found, unsigned n)
 {
-	struct run *r = ctx;
 	struct item *items;
 
-	sk_loop_stop(r->loop);
-	if (err) {
-		r->err = *err;
-		r->code = (int)sk_result_of_discovery(err);
-		return;
-	}
 	items = reallocarray(r->items, (size_t)r->n + n + 1, sizeof(*items));
 	if (!items) {
 		r->code = SK_RES_NOMEM;
@@ -66,6 +60,36 @@ static void done(void *ctx, const struct sk_found *found, unsigned n, const stru
 	r->items = items;
 	for (unsigned i = 0; i < n; i++)
 		r->items[r->n++] = (struct item){ found[i], r->iface };
+}
+
+static void st_done(void *ctx, const struct sk_found *found, unsigned n, const struct sk_err *err)
+{
+	struct run *r = ctx;
+
+	sk_loop_stop(r->loop);
+	if (err) {
+		r->err = *err;
+		r->code = (int)sk_result_of_discovery(err);
+		return;
+	}
+	keep(r, found, n);
+}
+
+/** an iSNS server that cannot be reached is a query that failed, for the incumbent too (spec: cli.md 4.7) */
+static void isns_done(void *ctx, const struct sk_found *found, unsigned n, enum sk_isns_stage stage, const struct sk_err *err)
+{
+	struct run *r = ctx;
+
+	sk_loop_stop(r->loop);
+	if (err) {
+		r->err = *err;
+		r->code = err->code == SK_ENOMEM	 ? SK_RES_NOMEM
+			  : stage == SK_ISNS_REGISTER ? SK_RES_ISNS_REG_FAILED
+						      : SK_RES_ISNS_QUERY;
+		sk_warn(r->adm, "iSNS discovery failed: %s", err->msg);
+		return;
+	}
+	keep(r, found, n);
 }
 
 /** the initiator name: of the iface, else the daemon knows it; tells what is missing */
@@ -97,28 +121,62 @@ static int need_initiator(struct run *r, struct sk_iname *ret)
 	return code;
 }
 
+static struct sk_disc *start_st(struct run *r, const struct sk_iname *initiator)
+{
+	static const struct sk_disc_events events = { .say = told, .done = st_done };
+	struct sk_disc_cfg cfg = { .disc = r->record, .iface = r->iface, .initiator = initiator, .deadline_ms = UINT64_MAX };
+	struct sk_rng rng = sk_rng_system();
+
+	return sk_disc_start(r->loop, &rng, &cfg, &events, r, &r->err);
+}
+
+static struct sk_isns *start_isns(struct run *r, const struct sk_iname *initiator)
+{
+	static const struct sk_isns_ask_events events = { .say = told, .done = isns_done };
+	const char *own = sk_record_get(r->iface, "iface.initiatorname");
+	struct sk_isns_cfg cfg = { .host = r->ref->host, .port = r->ref->port, .n_names = 1 };
+	struct sk_iname name = *initiator;
+	char worker[600];
+
+	if ((*own && sk_iname_parse(sk_span_str(own), &name, &r->err) < 0) ||
+	    sk_places_helper(&r->adm->places, "isns-worker", worker, sizeof(worker), &r->err) < 0)
+		return NULL;
+	cfg.worker = worker;
+	cfg.names = &name;
+	return sk_isns_ask(r->loop, &cfg, &events, r, &r->err);
+}
+
+/** what a discovery that could not even begin ends with */
+static int not_begun(const struct run *r)
+{
+	if (r->ref->type == SK_DISC_ISNS && r->err.code == SK_ENOENT)
+		return SK_RES_ISNS_UNAVAILABLE;
+	return (int)sk_result_of_discovery(&r->err);
+}
+
 /** one discovery through r->iface; r->code says how it ended */
 static void ask(struct run *r)
 {
-	static const struct sk_disc_events events = { .say = told, .done = done };
-	struct sk_disc_cfg cfg = { .disc = r->record, .iface = r->iface, .deadline_ms = UINT64_MAX };
-	struct sk_rng rng = sk_rng_system();
 	struct sk_iname initiator;
-	struct sk_disc *d;
+	struct sk_isns *isns = NULL;
+	struct sk_disc *st = NULL;
 
 	r->code = need_initiator(r, &initiator);
 	if (r->code)
 		return;
-	cfg.initiator = &initiator;
 	r->loop = sk_loop_new(&r->err);
-	d = r->loop ? sk_disc_start(r->loop, &rng, &cfg, &events, r, &r->err) : NULL;
-	if (d)
+	if (r->loop && r->ref->type == SK_DISC_ISNS)
+		isns = start_isns(r, &initiator);
+	else if (r->loop)
+		st = start_st(r, &initiator);
+	if (st || isns) {
 		sk_loop_run(r->loop);
-	else
-		r->code = (int)sk_result_of_discovery(&r->err);
-	if (!d)
+	} else {
+		r->code = not_begun(r);
 		sk_warn(r->adm, "%s", r->err.msg);
-	sk_disc_free(d);
+	}
+	sk_disc_free(st);
+	sk_isns_free(isns);
 	sk_loop_free(r->loop);
 	r->loop = NULL;
 }
@@ -133,7 +191,7 @@ static int ask_all(struct run *r)
 		ask(r);
 		if (!r->code || (r->ifaces.chosen && (r->code == SK_RES_TRANS || r->code == SK_RES_TRANS_TIMEOUT)))
 			continue;
-		sk_warn(r->adm, "Could not perform SendTargets discovery: %s",
+		sk_warn(r->adm, "Could not perform %s discovery: %s", r->ref->type == SK_DISC_ISNS ? "iSNS" : "SendTargets",
 			sk_result_words(r->code, buf, sizeof(buf)));
 		sk_doc_error(r->adm, r->code, &r->err,
 			     &(struct sk_about){ .host = r->ref->host, .port = r->ref->port });

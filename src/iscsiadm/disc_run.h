@@ -6,7 +6,7 @@
 
 #include "iscsiadm/disc_show.h"
 
-/** sk_disc_run - @record holds the settings (SendTargets); it is lent */
+/** sk_disc_run - @record holds the settings of SendTargets; it is lent. An iSNS server needs none: NULL */
 int sk_disc_run(struct sk_adm *adm, const struct sk_disc_ref *ref, const struct sk_record *record);
 
 /** What was found without asking anybody. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "discover/isns_form.h"
 #include "iscsiadm/daemon.h"
 #include "iscsiadm/disc_run.h"
 #include "iscsiadm/disc_show.h"
 #include "iscsiadm/firmware.h"
 #include "iscsiadm/say.h"
 #include "iscsiadm/node_make.h"
-
-#define ISNS_PORT 3205
 
 /** what -t and -p name; without a type it is a SendTargets record */
 static struct sk_disc_ref ref_of(struct sk_adm *adm)
@@ -19,7 +18,7 @@ static struct sk_disc_ref ref_of(struct sk_adm *adm)
 	};
 	struct sk_portal p;
 
-	if (isns && sk_portal_parse(sk_span_str(adm->args.portal_text), ISNS_PORT, &p, NULL) == 0)
+	if (isns && sk_portal_parse(sk_span_str(adm->args.portal_text), SK_ISNS_PORT, &p, NULL) == 0)
 		ref.port = p.port;
 	return ref;
 }
@@ -68,11 +67,6 @@ static int ask_portal(struct sk_adm *adm)
 static int ask_isns_portal(struct sk_adm *adm)
 {
 	return fail(adm, SK_RES_INVAL, "Please specify portal as <ipaddr>:[<ipport>]");
-}
-
-static int no_isns(struct sk_adm *adm)
-{
-	return fail(adm, SK_RES_ISNS_UNAVAILABLE, "iSNS discovery is not supported yet by this version.");
 }
 
 /* clang-format off */
@@ -140,6 +134,14 @@ static int discover_fresh(struct sk_adm *adm)
 	return code;
 }
 
+/** an iSNS discovery: no record is kept of it */
+static int discover_isns(struct sk_adm *adm)
+{
+	struct sk_disc_ref ref = ref_of(adm);
+
+	return sk_disc_run(adm, &ref, NULL);
+}
+
 /** discovery with the stored record; a missing one is made when @make */
 static int discover_with_stored(struct sk_adm *adm, bool make)
 {
@@ -203,17 +205,12 @@ static const struct sk_adm_rule rules[] = {
 	{ st_alone, ask_portal },
 	{ isns_alone, ask_isns_portal },
 	{ st, discover_fresh },
-	{ isns, no_isns },
+	{ isns, discover_isns },
 	{ fw, sk_firmware_discover },
 	{ list_wanted, sk_disc_list },
 	{ untyped_portal, stored },
 	{ NULL, bad_op },
 };
-
-static int db_discover(struct sk_adm *adm)
-{
-	return isns(adm) ? no_isns(adm) : run_db_discover(adm);
-}
 
 static const struct sk_adm_rule db_rules[] = {
 	{ slp, no_slp },
@@ -224,7 +221,7 @@ static const struct sk_adm_rule db_rules[] = {
 	{ untyped_op, db_op_alone },
 	{ untyped, sk_disc_list },
 	{ no_portal, ask_portal },
-	{ typed_discover, db_discover },
+	{ typed_discover, run_db_discover },
 	{ op_new, run_new },
 	{ plain_op, run_show },
 	{ op_update, run_update },

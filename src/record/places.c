@@ -114,3 +114,14 @@ int sk_places_init(struct sk_places *ret, struct sk_err *err)
 	*ret = p;
 	return 0;
 }
+
+int sk_places_helper(const struct sk_places *p, const char *name, char *ret, size_t n, struct sk_err *err)
+{
+	if ((size_t)snprintf(ret, n, "%s/%s", p->libexecdir, name) >= n)
+		return sk_fail(err, SK_EINVAL, "the path of %s is too long", name);
+	if (access(ret, X_OK) == 0)
+		return 0;
+	if ((size_t)snprintf(ret, n, "%s/../%s/%s", p->libexecdir, name, name) < n && access(ret, X_OK) == 0)
+		return 0;
+	return sk_fail(err, SK_ENOENT, "%s is not in %s", name, p->libexecdir);
+}

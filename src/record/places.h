@@ -14,10 +14,11 @@
  *	SISKIN_LOCKDIR   the incumbent's lock files (default: SISKIN_RUNDIR/lock when that is set)
  *	SISKIN_DEVDIR    where disk/by-path links are made (default /dev)
  *	SISKIN_SYSFS     root of the kernel's sysfs (default /sys)
- *	SISKIN_LIBEXECDIR where iscsi-session is found (default: beside the program when that runs from a build tree)
+ *	SISKIN_LIBEXECDIR where iscsi-session and isns-worker are found (default: beside the program when that runs from a build tree)
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -30,5 +31,9 @@ struct sk_places {
 
 /** sk_places_init - defaults and environment; refuses relative and over-long paths (SK_EINVAL, names the variable) */
 int sk_places_init(struct sk_places *ret, struct sk_err *err);
+
+/** sk_places_helper - the path of a program that only ours start: in libexecdir, or in a build tree in the folder beside
+ * it. SK_ENOENT when it cannot be run */
+int sk_places_helper(const struct sk_places *p, const char *name, char *ret, size_t n, struct sk_err *err);
 
 #endif

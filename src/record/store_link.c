@@ -28,21 +28,21 @@ static void below(const struct sk_path *dir, const char *link, struct sk_path *r
 	*ret = p;
 }
 
-/* isns/<link> if it is there or if the server has no directory, else isns/<server>/<link> */
-static void isns_link(struct sk_store *s, const struct sk_record *r, const char *link, struct sk_path *ret)
+/* isns/<link> if it is there (and may stay) or if the server has no directory, else isns/<server>/<link> */
+static void isns_link(struct sk_store *s, const struct sk_record *r, const char *link, bool stay, struct sk_path *ret)
 {
 	struct sk_path dir, old;
 
 	snprintf(old.s, sizeof(old.s), "isns/%s", link);
 	source_dir("isns", r, &dir);
-	if (*dir.s && !sk_store_exists(s, old.s) && sk_store_is_dir(s, dir.s))
+	if (*dir.s && !(stay && sk_store_exists(s, old.s)) && sk_store_is_dir(s, dir.s))
 		below(&dir, link, ret);
 	else
 		*ret = old;
 }
 
-void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key,
-		       struct sk_path *ret)
+static void link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, bool stay,
+		      struct sk_path *ret)
 {
 	const char *type = sk_record_get(r, "node.discovery_type");
 	struct sk_path dir = { "" };
@@ -52,7 +52,7 @@ void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const stru
 	if (key->portal.tpgt == SK_TPGT_NONE || !sk_disc_link_name(key, link))
 		return;
 	if (strcmp(type, "isns") == 0) {
-		isns_link(s, r, link, ret);
+		isns_link(s, r, link, stay, ret);
 		return;
 	}
 	if (strcmp(type, "send_targets") == 0)
@@ -60,4 +60,14 @@ void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const stru
 	else if (strcmp(type, "static") == 0 || strcmp(type, "fw") == 0)
 		snprintf(dir.s, sizeof(dir.s), "%s", type);
 	below(&dir, link, ret);
+}
+
+void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret)
+{
+	link_path(s, r, key, true, ret);
+}
+
+void sk_disc_link_due(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret)
+{
+	link_path(s, r, key, false, ret);
 }

@@ -95,7 +95,7 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 	bool removed;
 
 	sk_path_node(key, &path);
-	sk_disc_link_path(s, r, key, &link);
+	sk_disc_link_due(s, r, key, &link);
 	if (old)
 		sk_disc_link_path(s, old, key, &old_link);
 	sk_record_free(old);

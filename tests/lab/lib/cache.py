@@ -9,6 +9,7 @@ GUEST = TOP / "tests" / "lab" / "guest"
 BUILD = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build")).resolve()
 CACHE = pathlib.Path(os.environ.get("SISKIN_LAB_CACHE") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "siskin-lab").resolve()
+SCRIPTS = ("iscsi_discovery", "iscsi_fw_login", "iscsi_offload", "iscsi-gen-initiatorname")
 PROGRAMS = ("iscsid", "iscsiadm", "iscsi-session", "iscsi-iname", "iscsistart")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -34,7 +35,8 @@ class Siskin:
         found = [BUILD / "src" / p / p for p in PROGRAMS if (BUILD / "src" / p / p).exists()]
         if not found:
             raise Unavailable(f"nothing is built in {BUILD}")
-        return found
+        folders = (TOP / "src" / "scripts", BUILD / "src" / "scripts")      # as they are, and those made by the build
+        return found + [d / s for d in folders for s in SCRIPTS if (d / s).exists()]
 
     def env(self):
         return {

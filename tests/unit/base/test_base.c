@@ -160,7 +160,7 @@ static void backoff_doubles_and_stays_below_its_end(void **st)
 	(void)st;
 	for (uint32_t seed = 0; seed < 200; seed++) {
 		for (unsigned n = 0; n < 80; n++) {
-			uint64_t mid = n >= 1 && n < 10 ? 100ULL << (n - 1) : 60000;
+			uint64_t mid = n >= 1 && n <= 20 ? 100ULL << (n - 1) : 60000;
 			uint32_t ms = sk_backoff(n, 100, 60000, seed);
 
 			mid = SK_MIN(mid, (uint64_t)60000);
