@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "discover/sendtargets.h"
 
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "discover/inner.h"
+#include "record/iface.h"
 
 #define REDIRECTS_MAX 16
 #define DATA_MAX      (256U << 10)
@@ -119,11 +121,15 @@ static void wire_down(void *ctx, const struct sk_err *why)
 	sk_disc_retry(d, why);
 }
 
-static void copy_setting(const struct sk_record *iface, const char *key, char *ret, size_t n)
+/* Link-local addresses that the target tells of are on the link we reach it by: that of the iface, else of its address. */
+static void find_link(struct sk_disc *d, const struct sockaddr_storage *a, const char *netdev)
 {
-	const char *v = iface ? sk_record_get(iface, key) : NULL;
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)a;
+	char name[IF_NAMESIZE] = "";
 
-	snprintf(ret, n, "%s", v && strcmp(v, "default") != 0 ? v : "");
+	if (!netdev[0] && a->ss_family == AF_INET6 && six->sin6_scope_id && if_indextoname(six->sin6_scope_id, name))
+		netdev = name;
+	snprintf(d->netdev, sizeof(d->netdev), "%s", netdev);
 }
 
 static void connect_to(struct sk_disc *d)
@@ -136,10 +142,11 @@ static void connect_to(struct sk_disc *d)
 
 	d->ip[0] = '\0';
 	(void)getnameinfo((const struct sockaddr *)a, len, d->ip, sizeof(d->ip), NULL, 0, NI_NUMERICHOST);
-	copy_setting(d->iface, "iface.hwaddress", cfg.hwaddress, sizeof(cfg.hwaddress));
+	snprintf(cfg.hwaddress, sizeof(cfg.hwaddress), "%s", sk_iface_binding(d->iface, "iface.hwaddress"));
 	if (!cfg.hwaddress[0])
-		copy_setting(d->iface, "iface.net_ifacename", cfg.netdev, sizeof(cfg.netdev));
-	snprintf(d->netdev, sizeof(d->netdev), "%s", cfg.netdev);
+		snprintf(cfg.netdev, sizeof(cfg.netdev), "%s", sk_iface_binding(d->iface, "iface.net_ifacename"));
+	snprintf(cfg.ipaddress, sizeof(cfg.ipaddress), "%s", sk_iface_binding(d->iface, "iface.ipaddress"));
+	find_link(d, a, cfg.netdev);
 	d->state = SK_DISC_CONNECT;
 	arm(d, sk_loop_now(d->loop) + d->login_ms);
 	d->wire = sk_wire_open(d->loop, a, &cfg, &ev, d, &err);

@@ -71,6 +71,17 @@ bool sk_iface_is_v6(const struct sk_record *iface)
 	return strcmp(proto, "dhcp") != 0 && !strchr(address, '.');
 }
 
+const char *sk_iface_binding(const struct sk_record *r, const char *key)
+{
+	static const char *const open[] = { "default", "0.0.0.0", "::" };
+	const char *v = r ? sk_record_get(r, key) : NULL;
+
+	for (size_t i = 0; v && i < SK_ARRAY_LEN(open); i++)
+		if (!strcmp(v, open[i]))
+			return "";
+	return v ? v : "";
+}
+
 int sk_node_bind_iface(struct sk_record *node, const struct sk_record *iface, struct sk_err *err)
 {
 	for (size_t i = 0; i < sk_schema_count; i++) {

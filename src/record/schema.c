@@ -49,7 +49,8 @@ const struct sk_schema_row sk_schema[] = {
 	/* --- iface: in both kinds of record --- */
 	TEXT(BOUND, "iface.iscsi_ifacename", 64, SK_ROW_KEY | SK_ROW_EARLY, AT_KEY, "name of the iface"),
 	TEXT(BOUND, "iface.net_ifacename", 15, SK_ROW_IFACE | SK_ROW_EARLY, AT_LOGIN, "network device to bind to"),
-	TEXT(BOUND, "iface.ipaddress", TEXT_MAX, SK_ROW_IFACE | SK_ROW_EARLY, AT_OFFLOAD, "address of the port"),
+	TEXT(BOUND, "iface.ipaddress", TEXT_MAX, SK_ROW_IFACE | SK_ROW_EARLY, AT_LOGIN,
+	     "address of the port; with tcp and user the source address of connections, which are bound to its device"),
 	NUM(BOUND, "iface.prefix_len", U8, "0", 0, 128, SK_ROW_IFACE | SK_ROW_EARLY, "bits", AT_OFFLOAD,
 	    "prefix length"),
 	TEXT(BOUND, "iface.hwaddress", 17, SK_ROW_IFACE | SK_ROW_EARLY, AT_LOGIN,

@@ -220,6 +220,7 @@ void sk_session_info(const struct sk_session *s, struct sk_session_info *ret)
 {
 	static const char *const health[] = { "LOGGED_IN", "FAILED", "FREE", "FREE" };
 	uint64_t now = sk_loop_now(s->all->cfg.loop);
+	enum sk_xsess_health now_is = s->x && s->t->ops->look ? s->t->ops->look(s->x, s->health) : s->health;
 	bool trouble = s->m.cause != SK_CAUSE_NONE && s->m.st != SK_ST_UP;
 
 	*ret = (struct sk_session_info){
@@ -235,7 +236,7 @@ void sk_session_info(const struct sk_session *s, struct sk_session_info *ret)
 		.attempts = s->m.attempts,
 		.recoveries = s->m.recoveries,
 		.connection = sk_sm_connection_word(&s->m),
-		.health = health[s->health],
+		.health = health[now_is],
 		.internal = sk_sm_internal_word(&s->m),
 		.error = trouble ? &s->m.err : NULL,
 		.next_attempt_ms =

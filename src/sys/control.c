@@ -33,6 +33,23 @@ int sk_sys_handle(const struct sk_places *p, const char *transport, uint64_t *re
 	return 0;
 }
 
+static void read_state(int root, uint32_t sid, char *ret, size_t n)
+{
+	char path[SK_ATTR_PATH];
+
+	snprintf(path, sizeof(path), "class/iscsi_session/session%u/state", sid);
+	(void)sk_attr_read(root, path, ret, n);
+}
+
+void sk_sys_state(const struct sk_places *p, uint32_t sid, char *ret, size_t n)
+{
+	SK_FD int root = sk_sys_root(p, false);
+
+	ret[0] = '\0';
+	if (root >= 0)
+		read_state(root, sid, ret, n);
+}
+
 void sk_sys_life(const struct sk_places *p, uint32_t sid, struct sk_sys_life *ret)
 {
 	SK_FD int root = sk_sys_root(p, false);
@@ -43,8 +60,7 @@ void sk_sys_life(const struct sk_places *p, uint32_t sid, struct sk_sys_life *re
 		return;
 	snprintf(path, sizeof(path), "class/iscsi_session/session%u", sid);
 	ret->exists = faccessat(root, path, F_OK, 0) == 0;
-	snprintf(path, sizeof(path), "class/iscsi_session/session%u/state", sid);
-	(void)sk_attr_read(root, path, ret->session, sizeof(ret->session));
+	read_state(root, sid, ret->session, sizeof(ret->session));
 	snprintf(path, sizeof(path), "class/iscsi_session/session%u/target_state", sid);
 	(void)sk_attr_read(root, path, ret->target, sizeof(ret->target));
 	snprintf(path, sizeof(path), "class/iscsi_session/session%u/target_id", sid);

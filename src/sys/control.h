@@ -2,10 +2,11 @@
 #ifndef SK_SYS_CONTROL_H
 #define SK_SYS_CONTROL_H
 
-/** What the kernel's sysfs does when it is written to, and the few values read on the way there. All may block: not for
- * the loop. */
+/** What the kernel's sysfs does when it is written to, and the few values read on the way there. May block, so not for
+ * the loop, unless said otherwise. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -14,6 +15,9 @@
 
 /** sk_sys_handle - a transport's number for netlink messages. SK_ENOENT: no such transport; SK_EACCES: not permitted */
 int sk_sys_handle(const struct sk_places *p, const char *transport, uint64_t *ret, struct sk_err *err);
+
+/** sk_sys_state - a kernel session's own word, LOGGED_IN, FAILED or FREE; "" when there is none. Does not block */
+void sk_sys_state(const struct sk_places *p, uint32_t sid, char *ret, size_t n);
 
 /** What became of a kernel session, by its own attributes. Words are "" when a kernel does not have them. */
 struct sk_sys_life {

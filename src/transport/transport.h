@@ -82,6 +82,9 @@ struct sk_transport_ops {
 	void (*bind)(struct sk_xsess *x, void *event_ctx);	/* after adopt: where its events go */
 	const char *(*tag)(const struct sk_xsess *x);		/* as given to create, also after adopt; "" = none */
 	const char *(*initiator)(const struct sk_xsess *x);
+	/** look - what the data path is in now, where that changes without health() being told (replacement_timeout in the
+	 * kernel); @told is the last word of it. NULL: everything is told */
+	enum sk_xsess_health (*look)(const struct sk_xsess *x, enum sk_xsess_health told);
 	int (*stats)(struct sk_xsess *x, sk_stats_fn *fn, void *ctx, struct sk_err *err);
 };
 

@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "record/iface.h"
 
 void sk_transport_wire_cfg(const struct sk_record *r, uint32_t max_data, struct sk_wire_cfg *ret)
 {
-	const char *netdev = sk_record_get(r, "iface.net_ifacename");
-	const char *hw = sk_record_get(r, "iface.hwaddress");
 	const char *cc = sk_record_get(r, "node.conn[0].tcp.congestion_control");
 
 	*ret = (struct sk_wire_cfg){
@@ -17,10 +16,10 @@ void sk_transport_wire_cfg(const struct sk_record *r, uint32_t max_data, struct 
 		.tos = (int)sk_record_int(r, "node.conn[0].tcp.type_of_service"),
 		.max_data = max_data,
 	};
-	if (hw && *hw && strcmp(hw, "default") != 0)
-		snprintf(ret->hwaddress, sizeof(ret->hwaddress), "%s", hw);
-	else if (netdev && *netdev && strcmp(netdev, "default") != 0)
-		snprintf(ret->netdev, sizeof(ret->netdev), "%s", netdev);
+	snprintf(ret->hwaddress, sizeof(ret->hwaddress), "%s", sk_iface_binding(r, "iface.hwaddress"));
+	if (!ret->hwaddress[0])
+		snprintf(ret->netdev, sizeof(ret->netdev), "%s", sk_iface_binding(r, "iface.net_ifacename"));
+	snprintf(ret->ipaddress, sizeof(ret->ipaddress), "%s", sk_iface_binding(r, "iface.ipaddress"));
 	if (cc)
 		snprintf(ret->congestion, sizeof(ret->congestion), "%s", cc);
 }

@@ -58,18 +58,84 @@ int sk_netdev_of_hwaddress(const char *hwaddress, char ret[16], struct sk_err *e
 	return best ? 0 : sk_fail(err, SK_ENOENT, "no network device has the address %s", hwaddress);
 }
 
-int sk_netdev_bind(int fd, const char *netdev, const char *hwaddress, struct sockaddr_storage *to,
-		   struct sk_err *err)
+static int parse_source(const char *text, int family, struct sockaddr_storage *ret, socklen_t *ret_len, struct sk_err *err)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	int rc = 0;
+
+	if (getaddrinfo(text, NULL, &hints, &found) != 0)
+		return sk_fail(err, SK_EINVAL, "iface.ipaddress %s is not an address", text);
+	if (found->ai_family != family) {
+		rc = sk_fail(err, SK_EINVAL, "iface.ipaddress %s and the portal are of different families", text);
+	} else {
+		memcpy(ret, found->ai_addr, found->ai_addrlen);
+		*ret_len = found->ai_addrlen;
+	}
+	freeaddrinfo(found);
+	return rc;
+}
+
+static bool same_address(const struct sockaddr *a, const struct sockaddr_storage *b)
+{
+	if (!a || a->sa_family != b->ss_family)
+		return false;
+	if (a->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr ==
+		       ((const struct sockaddr_in *)(const void *)b)->sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
+				  &((const struct sockaddr_in6 *)(const void *)b)->sin6_addr);
+}
+
+/* The device that has the address; @dev names the one that must, or is "". */
+static int find_source(const struct sockaddr_storage *source, const char *text, char dev[IFNAMSIZ], struct sk_err *err)
+{
+	struct ifaddrs *all = NULL;
+	bool found = false;
+
+	if (getifaddrs(&all) < 0)
+		return sk_fail_sys(err, errno, "list of network addresses");
+	for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
+		if (!same_address(i->ifa_addr, source) || (dev[0] && strcmp(dev, i->ifa_name) != 0))
+			continue;
+		snprintf(dev, IFNAMSIZ, "%s", i->ifa_name);
+		found = true;
+	}
+	freeifaddrs(all);
+	if (found)
+		return 0;
+	return sk_fail(err, SK_ENOENT, "no network device%s%s has the address %s", dev[0] ? " called " : "", dev, text);
+}
+
+static int bind_source(int fd, const char *text, struct sockaddr_storage *source, socklen_t len, unsigned index,
+		       struct sk_err *err)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)source;
+	int on = 1;
+
+	if (source->ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr))
+		six->sin6_scope_id = index;
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)); /* the port is chosen by the connect */
+	if (bind(fd, (const struct sockaddr *)source, len) < 0)
+		return sk_fail_sys(err, errno, "bind to address %s", text);
+	return 0;
+}
+
+int sk_netdev_bind(int fd, const struct sk_netdev_want *want, struct sockaddr_storage *to, struct sk_err *err)
 {
 	struct sockaddr_in6 *six = (struct sockaddr_in6 *)to;
+	struct sockaddr_storage source = { 0 };
+	socklen_t len = 0;
 	char dev[IFNAMSIZ] = "";
 	unsigned index;
 
-	if (netdev[0] && strlen(netdev) >= sizeof(dev))
-		return sk_fail(err, SK_EINVAL, "network device name of %zu bytes", strlen(netdev));
-	if (netdev[0])
-		snprintf(dev, sizeof(dev), "%s", netdev);
-	else if (hwaddress[0] && sk_netdev_of_hwaddress(hwaddress, dev, err) < 0)
+	if (strlen(want->netdev) >= sizeof(dev))
+		return sk_fail(err, SK_EINVAL, "network device name of %zu bytes", strlen(want->netdev));
+	snprintf(dev, sizeof(dev), "%s", want->netdev);
+	if (!dev[0] && want->hwaddress[0] && sk_netdev_of_hwaddress(want->hwaddress, dev, err) < 0)
+		return -1;
+	if (want->ipaddress[0] && (parse_source(want->ipaddress, to->ss_family, &source, &len, err) < 0 ||
+				   find_source(&source, want->ipaddress, dev, err) < 0))
 		return -1;
 	if (!dev[0])
 		return 0;
@@ -80,7 +146,7 @@ int sk_netdev_bind(int fd, const char *netdev, const char *hwaddress, struct soc
 		return sk_fail_sys(err, errno, "bind to network device %s", dev);
 	if (six->sin6_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) && six->sin6_scope_id == 0)
 		six->sin6_scope_id = index;
-	return 0;
+	return len ? bind_source(fd, want->ipaddress, &source, len, index, err) : 0;
 }
 
 void sk_addr_text(const struct sockaddr_storage *addr, char ret[SK_ADDR_TEXT])

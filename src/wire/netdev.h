@@ -10,11 +10,17 @@
 
 #define SK_ADDR_TEXT 80
 
-/** sk_netdev_bind - let @fd use one device only: @netdev, else the one with @hwaddress ("02:00:ab:…", any case);
- * both "" leave it free. A link-local @to without a scope gets the device's. Never another device instead.
+/** What a connection is bound to; "" leaves that open. */
+struct sk_netdev_want {
+	const char *netdev;	/* the device */
+	const char *hwaddress;	/* ... or the one with this address ("02:00:ab:…", any case) */
+	const char *ipaddress;	/* numeric, the source address; it must be the device's, and without one chooses it */
+};
+
+/** sk_netdev_bind - let @fd use one device, and one source address, only. A link-local @to without a scope gets the
+ * device's. Never another device instead.
  * Errors: SK_ENOENT (no such device or address: it may appear later), SK_EACCES, SK_EINVAL (not an address). */
-int sk_netdev_bind(int fd, const char *netdev, const char *hwaddress, struct sockaddr_storage *to,
-		   struct sk_err *err);
+int sk_netdev_bind(int fd, const struct sk_netdev_want *want, struct sockaddr_storage *to, struct sk_err *err);
 
 /** sk_netdev_of_hwaddress - the name (IFNAMSIZ bytes) of the device with this address; one that is up is preferred
  */

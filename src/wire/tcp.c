@@ -215,13 +215,14 @@ static int set_options(int fd, int family, const struct sk_wire_cfg *cfg, struct
 static int start(struct sk_wire *w, const struct sockaddr_storage *addr, const struct sk_wire_cfg *cfg,
 		 struct sk_err *err)
 {
+	const struct sk_netdev_want want = { cfg->netdev, cfg->hwaddress, cfg->ipaddress };
 	struct sockaddr_storage to = *addr;
 	socklen_t len = addr->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 
 	w->fd = socket(addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 	if (w->fd < 0)
 		return sk_fail_sys(err, errno, "socket");
-	if (sk_netdev_bind(w->fd, cfg->netdev, cfg->hwaddress, &to, err) < 0 ||
+	if (sk_netdev_bind(w->fd, &want, &to, err) < 0 ||
 	    set_options(w->fd, addr->ss_family, cfg, err) < 0)
 		return -1;
 	if (connect(w->fd, (const struct sockaddr *)&to, len) == 0 || errno == EINPROGRESS) {

@@ -22,6 +22,7 @@ struct sk_wire;
 struct sk_wire_cfg {
 	char netdev[32];     /* bind to this device (SO_BINDTODEVICE); "" = any. Never falls back to another */
 	char hwaddress[32];  /* …or to the device with this address */
+	char ipaddress[64];  /* source address, numeric, of that device; alone it chooses the device. "" = any */
 	int window_size;     /* SO_RCVBUF and SO_SNDBUF; 0 leaves the system's (autotuning) */
 	int tos;	     /* IP_TOS / IPV6_TCLASS; 0 leaves it */
 	char congestion[16]; /* TCP_CONGESTION; failure is only logged */

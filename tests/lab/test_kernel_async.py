@@ -41,6 +41,7 @@ def finish(lab, o, disk):
     node(lab, o.name, "--logout", o.portal).ok()
 
 
+@pytest.mark.core
 def test_a_logout_that_the_target_asks_for_is_sent_and_the_session_goes_on(lab, make_target, iscsid):
     o = make_target()
     disk = login(lab, o)
@@ -52,6 +53,7 @@ def test_a_logout_that_the_target_asks_for_is_sent_and_the_session_goes_on(lab, 
     assert "the target asked for a logout within 5 s" in iscsid.log
 
 
+@pytest.mark.full
 def test_a_target_that_asks_for_a_logout_and_does_not_answer_it_is_not_waited_for(lab, make_target, iscsid):
     o = make_target("keys={'DefaultTime2Wait': 0}, on={'logout': lambda c, p: c.number == 2}")
     disk = login(lab, o)
@@ -61,6 +63,7 @@ def test_a_target_that_asks_for_a_logout_and_does_not_answer_it_is_not_waited_fo
     finish(lab, o, disk)
 
 
+@pytest.mark.full
 def test_logged_out_for_good_while_the_target_asks_for_it(lab, make_target, iscsid):
     o = make_target("keys={'DefaultTime2Wait': 0}, on={'logout': lambda c, p: c.number == 2}")
     login(lab, o)
@@ -70,6 +73,7 @@ def test_logged_out_for_good_while_the_target_asks_for_it(lab, make_target, iscs
     assert disks(lab) == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("event", (2, 3))
 def test_a_connection_that_the_target_drops_is_made_anew_after_its_time(lab, make_target, iscsid, event):
     o = make_target()
@@ -82,6 +86,7 @@ def test_a_connection_that_the_target_drops_is_made_anew_after_its_time(lab, mak
     assert "the target drops the connection" in iscsid.log and "login again in 1000 ms" in iscsid.log
 
 
+@pytest.mark.full
 def test_a_renegotiation_that_the_target_asks_for_is_offered(lab, make_target, iscsid):
     o = make_target()
     disk = login(lab, o)
@@ -92,6 +97,7 @@ def test_a_renegotiation_that_the_target_asks_for_is_offered(lab, make_target, i
     assert o.ask("t.logins") == 1
 
 
+@pytest.mark.full
 def test_events_nobody_knows_do_no_harm(lab, make_target, iscsid):
     o = make_target()
     disk = login(lab, o)
@@ -101,6 +107,7 @@ def test_events_nobody_knows_do_no_harm(lab, make_target, iscsid):
     assert said(o) == [LOGOUT_REQ]
 
 
+@pytest.mark.full
 def test_a_lun_comes_when_the_target_says_that_its_luns_changed(lab, make_target, iscsid):
     o = make_target()
     login(lab, o)
@@ -109,3 +116,35 @@ def test_a_lun_comes_when_the_target_says_that_its_luns_changed(lab, make_target
     lab.wait_until(lambda: len(disks_of(lab, o.name)) == 2, "the second disk")
     node(lab, o.name, "--logout", o.portal).ok()
     assert disks(lab) == []
+
+
+@pytest.mark.core
+def test_a_disk_that_grew_and_a_new_lun_are_noticed_by_their_unit_attentions(lab, make_target, iscsid):
+    o = make_target()
+    disk = login(lab, o)
+    o.ask("t.luns.update({7: Disk(size=4 << 20, serial='odd0007')})")
+    o.ask("t.luns[1].data.extend(bytes(16 << 20))")
+    o.ask("t.luns[1].queue.extend([(2, sense(6, 0x2a, 9)), (2, sense(6, 0x3f, 0xe))])")
+    lab.run(f"dd if={disk} of=/dev/null bs=4k count=1 iflag=direct").ok()
+    lab.wait_until(f"[ $(blockdev --getsize64 {disk}) = {32 << 20} ]", "the new size", 5)
+    lab.wait_until(lambda: len(disks_of(lab, o.name)) == 2, "the second disk", 5)
+    node(lab, o.name, "--logout", o.portal).ok()
+
+
+@pytest.mark.full
+def test_with_scans_by_hand_a_new_lun_waits_for_one(lab, make_target, iscsid):
+    o = make_target()
+    node(lab, o.name, "-o update -n node.session.scan -v manual", o.portal).ok()
+    node(lab, o.name, "--login", o.portal).ok()
+    lab.run("iscsiadm -m session --rescan").ok()
+    disk, = disks_of(lab, o.name)
+    o.ask("t.luns.update({7: Disk(size=4 << 20, serial='odd0007')})")
+    o.ask("t.luns[1].queue.append((2, sense(6, 0x3f, 0xe)))")
+    lab.run(f"dd if={disk} of=/dev/null bs=4k count=1 iflag=direct").ok()
+    node(lab, o.name, "-o show", o.portal).ok()
+    assert disks_of(lab, o.name) == [disk]
+    lab.run("iscsiadm -m session --rescan").ok()
+    assert len(disks_of(lab, o.name)) == 2
+    node(lab, o.name, "--logout", o.portal).ok()
+    iscsid.stop()
+    assert "node.session.scan = manual: no scan" in iscsid.log

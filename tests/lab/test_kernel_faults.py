@@ -23,7 +23,8 @@ def until(lab, state, seconds=20):
 
 
 def connections(lab):
-    return sorted(line.split()[3:5] for line in lab.run("ss -Htn state established dport = 3260").ok().lines)
+    """(local, remote) of each connection to a target"""
+    return sorted(line.split()[2:4] for line in lab.run("ss -Htn state established dport = 3260").ok().lines)
 
 
 @pytest.mark.core
@@ -52,8 +53,13 @@ def test_io_fails_when_the_replacement_timeout_has_passed_and_flows_again(lab, c
     lio.enable(f"{IQN}:r", 1, False)
     assert lab.run(f"dd if={disk} of=/dev/null bs=4k count=1 iflag=direct").rc != 0
     assert attr(lab, STATE) == "FREE"
+    session, = iscsid.ask("session.list")["sessions"]
+    assert session["session_state"] == "FREE" and session["connection_state"] != "LOGGED IN"
+    assert '"session_state":"FREE"' in lab.run("iscsiadm -m session -P 1 --json").ok().out
     lio.enable(f"{IQN}:r", 1)
     until(lab, "LOGGED_IN")
+    assert iscsid.ask("session.list")["sessions"][0]["session_state"] == "LOGGED_IN"
+    assert attr(lab, "/sys/class/iscsi_session/session*/recovery_tmo") == "2"
     write_and_compare(lab, disk)
     node(lab, f"{IQN}:r", "--logout").ok()
 

@@ -2,24 +2,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/filter.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "sys/mounts.h"
 #include "transport/kernel/inner.h"
+#include "transport/kernel/uevent.h"
 
 /** What waits for disks: scans and flushes, each on a thread of its own. */
 
 #define DISKS_MS 10000 /* after the scan, for sd to make block devices of what it found */
 #define LOOK_MS	 250   /* at the latest, should a uevent not reach us */
-#define PREFIX_MAX 96
 
 static uint64_t now_ms(void)
 {
@@ -53,48 +50,22 @@ static bool look(void *ctx, const struct sk_sys_lun *l)
 	return true;
 }
 
-/* Let only messages pass that begin with @text: with hundreds of scans at once each would else wake up all. */
-static int only(int fd, const char *text)
-{
-	struct sock_filter f[PREFIX_MAX / 4 * 2 + 2];
-	struct sock_fprog prog = { .filter = f };
-	size_t words = strlen(text) / 4;
-
-	if (words * 4 > PREFIX_MAX)
-		words = PREFIX_MAX / 4;
-	for (size_t i = 0; i < words; i++) {
-		uint8_t away = (uint8_t)((words - i) * 2 - 1); /* to the last line, which drops */
-
-		f[i * 2] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)i * 4);
-		f[i * 2 + 1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-							    sk_be32((const uint8_t *)text + i * 4), 0, away);
-	}
-	f[words * 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
-	f[words * 2 + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
-	prog.len = (unsigned short)(words * 2 + 2);
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
-}
-
 /* The kernel tells of each block device it makes; where that cannot be heard, we look now and then. */
-static int uevents(uint32_t host, uint32_t sid)
+static int block_devices_of(uint32_t host, uint32_t sid)
 {
-	struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-	char prefix[PREFIX_MAX];
+	char prefix[100];
 
 	snprintf(prefix, sizeof(prefix), "add@/devices/platform/host%u/session%u/", host, sid);
-	if (fd >= 0 && (only(fd, prefix) < 0 || bind(fd, (const struct sockaddr *)&own, sizeof(own)) < 0))
-		sk_fd_close(&fd);
-	return fd;
+	return sk_uevents_open(prefix);
 }
 
 static void wait_uevent(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char drop[8192];
+	char drop[SK_UEVENT_MAX];
 
 	(void)poll(&p, 1, LOOK_MS);
-	while (fd >= 0 && recv(fd, drop, sizeof(drop), MSG_DONTWAIT) > 0)
+	while (fd >= 0 && sk_uevents_next(fd, drop) > 0)
 		continue;
 }
 
@@ -102,7 +73,7 @@ int sk_kerrand_scan(struct sk_kcmd *c, struct sk_err *err)
 {
 	const struct sk_places *p = c->k->t.places;
 	uint64_t until;
-	SK_FD int fd = uevents(c->host, c->sid);
+	SK_FD int fd = block_devices_of(c->host, c->sid);
 	struct looking w = { .p = p, .reread = c->flag };
 	struct sk_sys_session s = { .sid = c->sid, .host = c->host };
 

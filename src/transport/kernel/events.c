@@ -52,10 +52,8 @@ static void scsi_event(struct sk_xsess *x, const struct sk_nl_msg *m)
 		return;
 	if (n)
 		sense = sk_sense_parse(sk_span(m->data.p + 2, n));
-	if (sense.valid && sense.asc == 0x3f && sense.ascq == 0x0e) {
-		sk_notice(SK_ROOM_TRANSPORT, "session %u: the target's LUNs changed: scanning", x->sid);
-		sk_kernel_rescan_quietly(x);
-	}
+	if (sense.valid && sense.asc == 0x3f && sense.ascq == 0x0e)
+		sk_kernel_luns_changed(x);
 }
 
 static void async_msg(struct sk_xsess *x, const struct sk_nl_msg *m)
@@ -289,5 +287,6 @@ int sk_kernel_listen(struct sk_kernel *k, struct sk_err *err)
 	if (!k->ev_watch)
 		return -1;
 	sk_watch_set(k->ev_watch, SK_READABLE);
+	sk_kernel_attend(k);
 	return 0;
 }

@@ -25,6 +25,8 @@ struct sk_kernel {
 	bool no_async;	  /* ... and so is this: the kernel does not know DESTROY_SESSION_ASYNC */
 	int ev_fd;
 	struct sk_watch *ev_watch;
+	int ua_fd; /* uevents: unit attentions */
+	struct sk_watch *ua_watch;
 	struct sk_crew *crew; /* NULL until the kernel is known to be drivable */
 	struct sk_xsess *first;
 	struct sk_kcmd *cmds; /* under way */
@@ -62,6 +64,13 @@ enum sk_kstate {
 
 enum sk_kend { SK_KEND_NOT, SK_KEND_FLUSH, SK_KEND_UNBIND, SK_KEND_LOGOUT, SK_KEND_DESTROY };
 
+/** What unit attentions want looked at. */
+struct sk_kattention {
+	bool running, scan, all;
+	unsigned n;
+	uint64_t lun[16]; /* to be read again; more than these: all */
+};
+
 struct sk_xsess {
 	struct sk_kernel *k;
 	struct sk_xsess *next;
@@ -86,6 +95,7 @@ struct sk_xsess {
 		uint16_t within_s;
 		struct sk_timer *timer;
 	} leave;
+	struct sk_kattention due;
 };
 
 /** Something for the crew. */
@@ -109,6 +119,7 @@ struct sk_kcmd {
 	int nice;
 	struct sk_pdu pdu;
 	struct sk_kparams *params;
+	struct sk_kattention due;
 	struct sk_buf text; /* stats: the answer; users: who has a disk open */
 	sk_stats_fn *stats;
 	void *stats_ctx;
@@ -156,6 +167,10 @@ void sk_kernel_free(struct sk_xsess *x);
 int sk_kernel_listen(struct sk_kernel *k, struct sk_err *err);
 void sk_kernel_drain(void *k);
 struct sk_xsess *sk_kernel_by_sid(const struct sk_kernel *k, uint32_t sid);
+
+/* attention.c */
+void sk_kernel_attend(struct sk_kernel *k);
+void sk_kernel_luns_changed(struct sk_xsess *x);
 
 /* leave.c */
 void sk_kernel_leave(struct sk_xsess *x, uint16_t within_s); /* log out as the target asks; then the session hears of it */

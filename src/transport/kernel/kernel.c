@@ -409,6 +409,17 @@ static const char *kernel_initiator(const struct sk_xsess *x)
 	return x->initiator;
 }
 
+/* The kernel tells nobody that replacement_timeout has passed. */
+static enum sk_xsess_health kernel_look(const struct sk_xsess *x, enum sk_xsess_health told)
+{
+	char word[16];
+
+	if (told != SK_HEALTH_FAILED || !x->sid)
+		return told;
+	sk_sys_state(x->k->t.places, x->sid, word, sizeof(word));
+	return !strcmp(word, "FREE") ? SK_HEALTH_FREE : told;
+}
+
 static void kernel_bind(struct sk_xsess *x, void *event_ctx)
 {
 	x->ctx = event_ctx;
@@ -421,7 +432,7 @@ struct sk_transport *sk_kernel_transport_new(struct sk_loop *loop, const struct 
 		.name = "kernel", .create = kernel_create, .sid = kernel_sid, .open = kernel_open, .send = kernel_send,
 		.handoff = kernel_handoff, .halt = kernel_halt, .rescan = kernel_rescan, .end = sk_kernel_end,
 		.forget = sk_kernel_free, .adopt = sk_kernel_adopt, .bind = kernel_bind, .tag = kernel_tag,
-		.initiator = kernel_initiator, .stats = kernel_stats,
+		.initiator = kernel_initiator, .stats = kernel_stats, .look = kernel_look,
 	};
 	struct sk_kernel *k = calloc(1, sizeof(*k));
 
@@ -431,7 +442,7 @@ struct sk_transport *sk_kernel_transport_new(struct sk_loop *loop, const struct 
 	}
 	k->t = (struct sk_transport){ .ops = &ops, .loop = loop, .places = places };
 	k->safe_logout = cfg && cfg->safe_logout;
-	k->cmd_fd = k->ev_fd = -1;
+	k->cmd_fd = k->ev_fd = k->ua_fd = -1;
 	return &k->t;
 }
 
@@ -443,6 +454,8 @@ void sk_kernel_transport_free(struct sk_transport *t)
 	sk_crew_free(k->crew);
 	sk_watch_free(k->ev_watch);
 	sk_fd_close(&k->ev_fd);
+	sk_watch_free(k->ua_watch);
+	sk_fd_close(&k->ua_fd);
 	if (k->cmds)
 		return; /* calls that hang in the kernel still look at it; the process ends soon */
 	sk_fd_close(&k->cmd_fd);

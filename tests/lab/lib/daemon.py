@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """iscsid in a guest, ours or the incumbent's."""
+import json
 import signal
 
+# One request to a daemon's socket (docs/management-protocol.md): argv is the method and the parameters, as JSON.
+ASK = """import json, socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/siskin/iscsid.sock")
+body = json.dumps({"v": 1, "id": 1, "method": sys.argv[1], "params": json.loads(sys.argv[2])}).encode()
+s.sendall(b"SKM1" + struct.pack(">I", len(body)) + body)
+f = s.makefile("rb")
+print(f.read(struct.unpack(">4xI", f.read(8))[0]).decode())
+"""
 SOCKET = "grep -q '@ISCSIADM_ABSTRACT_NAMESPACE$' /proc/net/unix"
 
 
@@ -45,3 +55,9 @@ class Daemon:
     def restart(self):
         self.stop()
         return self.start()
+
+    def ask(self, method, **params):
+        """The result of a method of the management protocol."""
+        answer = json.loads(self.guest.run(["python3", "-c", ASK, method, json.dumps(params)]).ok().out)
+        assert "result" in answer, answer
+        return answer["result"]

@@ -384,6 +384,38 @@ static void a_device_that_does_not_exist_is_not_replaced(void **st)
 	assert_int_equal(err.code, SK_EINVAL);
 }
 
+static void a_source_address_chooses_its_device(void **st)
+{
+	struct world *w = *st;
+	struct sk_wire_cfg cfg = { .max_data = 8192, .ipaddress = "127.0.0.1" },
+			   absent = { .ipaddress = "192.0.2.77" }, elsewhere = { .netdev = "nosuchdev0", .ipaddress = "127.0.0.1" },
+			   six = { .ipaddress = "::1" }, bad = { .ipaddress = "localhost" };
+	struct sk_err err = { 0 };
+	char dev[16] = "";
+	socklen_t len = sizeof(dev);
+
+	assert_null(sk_wire_open(w->l, &w->addr, &absent, &events, w, &err));
+	assert_int_equal(err.code, SK_ENOENT);
+	assert_non_null(strstr(err.msg, "no network device has the address 192.0.2.77"));
+	assert_null(sk_wire_open(w->l, &w->addr, &elsewhere, &events, w, &err));
+	assert_int_equal(err.code, SK_ENOENT);
+	assert_non_null(strstr(err.msg, "no network device called nosuchdev0 has the address 127.0.0.1"));
+	assert_null(sk_wire_open(w->l, &w->addr, &six, &events, w, &err));
+	assert_int_equal(err.code, SK_EINVAL);
+	assert_null(sk_wire_open(w->l, &w->addr, &bad, &events, w, &err));
+	assert_int_equal(err.code, SK_EINVAL);
+	if (geteuid() != 0)
+		return;
+	dial(w, &cfg);
+	SK_BUF struct sk_buf b = { 0 };
+	put(&b, SK_OP_LOGIN_RSP, "");
+	give(w, b.p, b.n);
+	w->in_pdu = DETACH;
+	sk_loop_run(w->l);
+	assert_int_equal(getsockopt(w->fd, SOL_SOCKET, SO_BINDTODEVICE, dev, &len), 0);
+	assert_string_equal(dev, "lo");
+}
+
 static void a_device_is_found_by_its_address(void **st)
 {
 	char dev[16];
@@ -425,6 +457,7 @@ int main(void)
 		T(more_data_than_allowed_is_the_targets_error),
 		T(options_are_set),
 		T(a_device_that_does_not_exist_is_not_replaced),
+		T(a_source_address_chooses_its_device),
 		cmocka_unit_test(a_device_is_found_by_its_address),
 		cmocka_unit_test(addresses_are_printed_with_their_port),
 	};
