@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+from ports import wait_until
 from tgtd import Lun
 
 
