@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -226,8 +227,13 @@ static int serve(struct null_conn *c, int ep, uint32_t events)
 
 /* --- connections --- */
 
+static struct null_conn *conns;
+
 static void conn_free(struct null_conn *c)
 {
+	if (c->next)
+		c->next->prev = c->prev;
+	*(c->prev ? &c->prev->next : &conns) = c->next;
 	close(c->fd);
 	free(c->stage);
 	free(c->headers);
@@ -254,8 +260,42 @@ static void conn_new(const struct null_cfg *cfg, int ep, int fd)
 	c->headers = malloc(NULL_HEADERS);
 	if (!c->stage || !c->headers)
 		abort();
+	c->next = conns;
+	if (conns)
+		conns->prev = c;
+	conns = c;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+}
+
+/* SIGUSR1: every connection is closed. SIGUSR2: says how many sessions there are, and how many logins there were. */
+static void on_signal(int fd)
+{
+	struct signalfd_siginfo info;
+	unsigned n = 0;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR1) {
+		while (conns)
+			conn_free(conns);
+		return;
+	}
+	for (const struct null_conn *c = conns; c; c = c->next)
+		n += c->full_feature;
+	printf("sessions %u logins %u\n", n, null_logins);
+	fflush(stdout);
+}
+
+static int signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 static int listen_on(uint16_t *port)
@@ -266,7 +306,7 @@ static int listen_on(uint16_t *port)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 16) < 0 ||
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, NULL_BACKLOG) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&a, &len) < 0) {
 		perror("null-target: listen");
 		exit(1);
@@ -278,16 +318,22 @@ static int listen_on(uint16_t *port)
 static void loop(const struct null_cfg *cfg, int listener)
 {
 	struct epoll_event ev = { .events = EPOLLIN }, evs[64];
-	int ep = epoll_create1(EPOLL_CLOEXEC);
+	int ep = epoll_create1(EPOLL_CLOEXEC), sig = signals();
+	static char marks_signals;
 
 	epoll_ctl(ep, EPOLL_CTL_ADD, listener, &ev);
+	ev.data.ptr = &marks_signals;
+	epoll_ctl(ep, EPOLL_CTL_ADD, sig, &ev);
 	for (;;) {
 		int n = epoll_wait(ep, evs, 64, -1);
+		bool signalled = false;
 
 		for (int i = 0; i < n; i++) {
 			struct null_conn *c = evs[i].data.ptr;
 
-			if (!c) {
+			if (evs[i].data.ptr == &marks_signals) {
+				signalled = true;
+			} else if (!c) {
 				int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 				if (fd >= 0)
@@ -296,6 +342,8 @@ static void loop(const struct null_cfg *cfg, int listener)
 				conn_free(c);
 			}
 		}
+		if (signalled) /* after the connections of this turn: it may free them */
+			on_signal(sig);
 	}
 }
 
@@ -303,8 +351,9 @@ static void usage(void)
 {
 	fprintf(stderr,
 		"usage: null-target [--port N] [--no-initial-r2t] [--no-immediate-data] [--one-pdu-per-send]\n"
-		"                   [--verify] [--mrdsl BYTES] [--max-burst BYTES] [--first-burst BYTES]\n"
-		"Prints the port it listens on (127.0.0.1), then serves until killed.\n");
+		"                   [--verify] [--mrdsl BYTES] [--max-burst BYTES] [--first-burst BYTES] [--luns N]\n"
+		"Prints the port it listens on (127.0.0.1), then serves until killed. SIGUSR1 closes every connection,\n"
+		"SIGUSR2 prints how many sessions there are and how many logins there were.\n");
 	exit(2);
 }
 
@@ -324,10 +373,11 @@ int main(int argc, char **argv)
 		{ "no-immediate-data", 0, NULL, 'i' }, { "one-pdu-per-send", 0, NULL, '1' },
 		{ "verify", 0, NULL, 'v' },	{ "mrdsl", 1, NULL, 'd' },
 		{ "max-burst", 1, NULL, 'b' },	{ "first-burst", 1, NULL, 'f' },
+		{ "luns", 1, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct null_cfg cfg = { .initial_r2t = true, .immediate_data = true, .mrdsl = 262144, .max_burst = 1U << 20,
-				.first_burst = 262144, .blocks = 1ULL << 24 };
+				.first_burst = 262144, .blocks = 1ULL << 24, .luns = 2 };
 	int o, listener;
 
 	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
@@ -355,6 +405,11 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			cfg.first_burst = number(optarg);
+			break;
+		case 'l':
+			cfg.luns = number(optarg);
+			if (cfg.luns < 1 || cfg.luns > NULL_LUNS)
+				usage();
 			break;
 		default:
 			usage();

@@ -20,6 +20,8 @@
 #define NULL_ZEROES (1U << 20)
 #define NULL_SLOTS 1024U
 #define NULL_BLOCK 512U
+#define NULL_LUNS 256U
+#define NULL_BACKLOG 4096 /* connections that come at once; the kernel lowers it to net.core.somaxconn */
 
 struct null_cfg {
 	uint16_t port;
@@ -28,6 +30,7 @@ struct null_cfg {
 	bool verify;		/* check the digests of what comes in */
 	uint32_t mrdsl, max_burst, first_burst;
 	uint64_t blocks;
+	uint32_t luns;		/* 0 … luns - 1 are reported, 1..256 */
 };
 
 /** A write whose data is not all here yet. */
@@ -46,6 +49,7 @@ struct null_conn {
 	uint32_t peer_mrdsl, max_burst, first_burst;
 	struct sk_peer_sn sn;
 	bool closing;		/* after the answers are out */
+	struct null_conn *prev, *next;
 	uint32_t events;	/* what epoll watches for */
 	/* in */
 	uint8_t *stage;
@@ -64,6 +68,9 @@ struct null_conn {
 bool null_out_room(const struct null_conn *c, uint32_t pdus);
 /** null_out - queue a PDU; @data is copied when @n <= 4096 and not NULL; NULL means zeroes */
 void null_out(struct null_conn *c, uint8_t *bhs, const void *data, uint32_t n);
+
+/** null_logins - how many logins there were, of all connections */
+extern unsigned null_logins;
 
 /** null_login - answer a Login Request (header and text of @n bytes) */
 void null_login(struct null_conn *c, const uint8_t *bhs, const char *text, uint32_t n);

@@ -122,6 +122,8 @@ static void one_key(struct null_conn *c, struct answer *a, const char *key, cons
 	}
 }
 
+unsigned null_logins;
+
 void null_login(struct null_conn *c, const uint8_t *bhs, const char *text, uint32_t n)
 {
 	struct answer a = { .n = 0 };
@@ -164,6 +166,8 @@ void null_login(struct null_conn *c, const uint8_t *bhs, const char *text, uint3
 	sk_login_rsp_put(out, &rsp);
 	sk_set_be24(out + 5, (uint32_t)a.n);
 	null_out(c, out, a.text, (uint32_t)a.n);
-	if (req.transit && req.nsg == SK_STAGE_FULL)
+	if (req.transit && req.nsg == SK_STAGE_FULL) {
 		c->full_feature = true; /* from the next PDU on */
+		null_logins++;
+	}
 }

@@ -112,9 +112,13 @@ static void capacity(struct null_conn *c, const struct sk_scsi_cmd *cmd)
 
 static void report_luns(struct null_conn *c, const struct sk_scsi_cmd *cmd)
 {
-	uint8_t b[24] = { 0, 0, 0, 16, [17] = 1 }; /* 0 and 1 */
+	uint8_t b[8 + 8 * NULL_LUNS] = { 0 };
+	uint32_t n = 8 * c->cfg->luns;
 
-	data_in(c, cmd, b, sizeof(b));
+	sk_set_be32(b, n);
+	for (uint32_t i = 0; i < c->cfg->luns; i++)
+		b[8 + 8 * i + 1] = (uint8_t)i;
+	data_in(c, cmd, b, 8 + n);
 }
 
 static void mode_sense(struct null_conn *c, const struct sk_scsi_cmd *cmd)
