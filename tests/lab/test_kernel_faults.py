@@ -162,7 +162,7 @@ def test_a_login_that_nobody_finished_is_cleaned_up(lab, conf, make_tgtd, iscsid
     discover(lab)
     tgtd.pause()
     hanging = lab.start(f"iscsiadm -m node -T {IQN}:h -p {PORTAL} --login", timeout=60)
-    lab.wait_until("ls /run/siskin/kernel/*.about", "a session on its way")
+    lab.wait_until("ls /run/siskin/kernel/*.login", "a session on its way")
     iscsid.kill()
     hanging.wait()
     tgtd.resume()

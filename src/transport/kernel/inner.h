@@ -22,7 +22,8 @@ struct sk_kernel {
 	struct sk_transport t; /* first: a struct sk_transport * is a struct sk_kernel * */
 	bool safe_logout;
 	int cmd_fd;	  /* used by the order thread only, once there is a crew */
-	bool no_async;	  /* ... and so is this: the kernel does not know DESTROY_SESSION_ASYNC */
+	bool no_async;	  /* ... and so are these: the kernel does not know DESTROY_SESSION_ASYNC; */
+	uint64_t handle;  /* ... the transport's, as of the last session made; 0: not looked up yet */
 	int ev_fd;
 	struct sk_watch *ev_watch;
 	int ua_fd; /* uevents: unit attentions */
@@ -34,7 +35,7 @@ struct sk_kernel {
 	/* preparing */
 	struct sk_kwait *waiting;
 	struct sk_kopen *opening;
-	struct sk_timer *mod_timer;
+	struct sk_timer *mod_timer, *yes_timer;
 	bool loading;
 	uint64_t load_again; /* not before */
 	/* adopting */

@@ -14,75 +14,91 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-#define RECORD_MAX (256U << 10)
+#define FILE_MAX (256U << 10)
+#define PATH_LEN 340
+
+#define IN_LOGIN "login"
+#define WAS_UP	 "session"
+
+static void path_of(const struct sk_places *p, uint32_t sid, const char *what, char *ret, size_t n)
+{
+	snprintf(ret, n, "%s/kernel/%u.%s", p->rundir, sid, what);
+}
 
 static int folder(const struct sk_places *p, struct sk_err *err)
 {
-	char path[300];
-	int fd;
+	char path[PATH_LEN];
 
-	if ((mkdir(p->rundir, 0700) < 0 && errno != EEXIST))
+	if (mkdir(p->rundir, 0700) < 0 && errno != EEXIST)
 		return sk_fail_sys(err, errno, "create %s", p->rundir);
 	snprintf(path, sizeof(path), "%s/kernel", p->rundir);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return sk_fail_sys(err, errno, "create %s", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? sk_fail_sys(err, errno, "open %s", path) : fd;
-}
-
-/* Whole or not at all. Not synced: the files do not outlive the sessions they are about. */
-static int write_file(int dir, uint32_t sid, const char *what, struct sk_span text, struct sk_err *err)
-{
-	char name[40], tmp[48];
-	SK_FD int fd = -1;
-
-	snprintf(name, sizeof(name), "%u.%s", sid, what);
-	snprintf(tmp, sizeof(tmp), ".%s.new", name);
-	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return sk_fail_sys(err, errno, "create %s", tmp);
-	if (write(fd, text.p, text.n) == (ssize_t)text.n && renameat(dir, tmp, dir, name) == 0)
-		return 0;
-	sk_fail_sys(err, errno ? errno : EIO, "write %s", name);
-	unlinkat(dir, tmp, 0);
-	return -1;
-}
-
-static int read_file(int dir, uint32_t sid, const char *what, size_t max, struct sk_buf *ret, struct sk_err *err)
-{
-	char name[40], part[4096];
-	SK_FD int fd = -1;
-	ssize_t n;
-
-	snprintf(name, sizeof(name), "%u.%s", sid, what);
-	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return sk_fail_sys(err, errno, "open %s", name);
-	while ((n = read(fd, part, sizeof(part))) > 0 && ret->n + (size_t)n <= max)
-		sk_buf_add(ret, part, (size_t)n);
-	explicit_bzero(part, sizeof(part));
-	if (n != 0 || ret->nomem)
-		return sk_fail(err, SK_EDB, "read %s", name);
 	return 0;
 }
 
+static int create(const struct sk_places *p, const char *path, struct sk_err *err)
+{
+	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+	int fd = open(path, flags, 0600);
+
+	if (fd < 0 && errno == ENOENT) { /* the first session since the machine started */
+		if (folder(p, err) < 0)
+			return -1;
+		fd = open(path, flags, 0600);
+	}
+	return fd < 0 ? sk_fail_sys(err, errno, "create %s", path) : fd;
+}
+
+static int read_file(const char *path, struct sk_buf *ret, struct sk_err *err)
+{
+	SK_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char part[16384];
+	ssize_t n;
+
+	if (fd < 0)
+		return sk_fail_sys(err, errno, "open %s", path);
+	while ((n = read(fd, part, sizeof(part))) > 0 && ret->n + (size_t)n <= FILE_MAX)
+		sk_buf_add(ret, part, (size_t)n);
+	explicit_bzero(part, sizeof(part));
+	if (n != 0 || ret->nomem)
+		return sk_fail(err, SK_EDB, "read %s", path);
+	return 0;
+}
+
+/* Not synced: the files do not outlive the sessions they are about. One write: killed in the middle of a login we leave
+ * all of it or nothing. */
 int sk_keep_put(const struct sk_places *p, uint32_t sid, const struct sk_keep *about, const struct sk_record *node,
 		struct sk_err *err)
 {
-	SK_FD int dir = folder(p, err);
 	struct sk_buf text = { 0 };
-	char line[400];
-	int n, rc;
+	char path[PATH_LEN];
+	SK_FD int fd = -1;
+	int rc = 0;
 
-	if (dir < 0)
+	path_of(p, sid, IN_LOGIN, path, sizeof(path));
+	fd = create(p, path, err);
+	if (fd < 0)
 		return -1;
+	sk_buf_printf(&text, "%" PRIu64 "\n%s\n%s\n", about->handle, about->initiator, about->tag);
 	sk_record_print(&text, node, SK_FORM_FILE);
-	rc = text.nomem ? sk_fail(err, SK_ENOMEM, "no memory") : write_file(dir, sid, "record", sk_buf_span(&text), err);
+	if (text.nomem)
+		rc = sk_fail(err, SK_ENOMEM, "no memory");
+	else if (write(fd, text.p, text.n) != (ssize_t)text.n)
+		rc = sk_fail_sys(err, errno ? errno : EIO, "write %s", path);
 	sk_buf_wipe(&text);
-	n = snprintf(line, sizeof(line), "%" PRIu64 " %d\n%s\n%s\n", about->handle, about->up, about->initiator, about->tag);
-	if (rc < 0 || n < 0 || (size_t)n >= sizeof(line))
-		return -1;
-	return write_file(dir, sid, "about", sk_span(line, (size_t)n), err);
+	if (rc < 0)
+		(void)unlink(path);
+	return rc;
+}
+
+int sk_keep_up(const struct sk_places *p, uint32_t sid, struct sk_err *err)
+{
+	char from[PATH_LEN], to[PATH_LEN];
+
+	path_of(p, sid, IN_LOGIN, from, sizeof(from));
+	path_of(p, sid, WAS_UP, to, sizeof(to));
+	return rename(from, to) < 0 ? sk_fail_sys(err, errno, "rename %s", from) : 0;
 }
 
 static void copy_line(const char **at, char *ret, size_t n)
@@ -93,35 +109,43 @@ static void copy_line(const char **at, char *ret, size_t n)
 	*at += len + ((*at)[len] != '\0');
 }
 
-struct sk_record *sk_keep_get(const struct sk_places *p, uint32_t sid, struct sk_keep *ret, struct sk_err *err)
+static struct sk_record *parse(const struct sk_buf *text, struct sk_keep *ret, struct sk_err *err)
 {
-	SK_FD int dir = folder(p, err);
-	SK_BUF struct sk_buf about = { 0 };
-	struct sk_buf text = { 0 };
-	struct sk_record *r = NULL;
-	struct sk_keep k = { 0 };
-	const char *at;
+	const char *at = sk_buf_cstr(text);
+	struct sk_record *r;
 	char first[40];
-	int up = 0;
 
-	if (dir < 0 || read_file(dir, sid, "about", 1024, &about, err) < 0)
-		return NULL;
-	at = sk_buf_cstr(&about);
 	copy_line(&at, first, sizeof(first));
-	if (sscanf(first, "%" SCNu64 " %1d", &k.handle, &up) != 2) {
-		sk_fail(err, SK_EDB, "%u.about makes no sense", sid);
+	if (!sk_num_u64(first, strlen(first), 0, UINT64_MAX, &ret->handle)) {
+		sk_fail(err, SK_EDB, "what was kept of the session makes no sense");
 		return NULL;
 	}
-	k.up = up;
-	copy_line(&at, k.initiator, sizeof(k.initiator));
-	copy_line(&at, k.tag, sizeof(k.tag));
-	if (read_file(dir, sid, "record", RECORD_MAX, &text, err) == 0)
-		r = sk_record_new(SK_REC_NODE, err);
-	if (r && sk_record_parse(r, sk_buf_span(&text), true, NULL, NULL, err) < 0) {
+	copy_line(&at, ret->initiator, sizeof(ret->initiator));
+	copy_line(&at, ret->tag, sizeof(ret->tag));
+	r = sk_record_new(SK_REC_NODE, err);
+	if (r && sk_record_parse(r, sk_span(at, strlen(at)), true, NULL, NULL, err) < 0) {
 		sk_record_free(r);
 		r = NULL;
 	}
-	sk_buf_wipe(&text);
+	return r;
+}
+
+struct sk_record *sk_keep_get(const struct sk_places *p, uint32_t sid, struct sk_keep *ret, struct sk_err *err)
+{
+	static const char *const whats[] = { IN_LOGIN, WAS_UP }; /* the first is the newer one, should there be both */
+	struct sk_record *r = NULL;
+	struct sk_keep k = { 0 };
+
+	for (size_t i = 0; !r && i < SK_ARRAY_LEN(whats); i++) {
+		struct sk_buf text = { 0 };
+		char path[PATH_LEN];
+
+		path_of(p, sid, whats[i], path, sizeof(path));
+		if (read_file(path, &text, err) == 0)
+			r = parse(&text, &k, err);
+		sk_buf_wipe(&text);
+		k.up = i == 1;
+	}
 	if (r)
 		*ret = k;
 	return r;
@@ -129,11 +153,11 @@ struct sk_record *sk_keep_get(const struct sk_places *p, uint32_t sid, struct sk
 
 void sk_keep_drop(const struct sk_places *p, uint32_t sid)
 {
-	static const char *const whats[] = { "record", "about" };
-	char path[340];
+	static const char *const whats[] = { WAS_UP, IN_LOGIN };
+	char path[PATH_LEN];
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(whats); i++) {
-		snprintf(path, sizeof(path), "%s/kernel/%u.%s", p->rundir, sid, whats[i]);
+		path_of(p, sid, whats[i], path, sizeof(path));
 		(void)unlink(path);
 	}
 }

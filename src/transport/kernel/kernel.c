@@ -90,14 +90,22 @@ void sk_kernel_gone(struct sk_xsess *x)
 
 /* -------------------------------------------------------------------------------------------------------------- login */
 
-static void keep(struct sk_xsess *x, const struct sk_kobj *o, bool up)
+static void keep(struct sk_xsess *x, const struct sk_kobj *o)
 {
-	struct sk_keep about = { .handle = o->handle, .up = up };
+	struct sk_keep about = { .handle = o->handle };
 	struct sk_err err = { 0 };
 
 	snprintf(about.initiator, sizeof(about.initiator), "%s", x->initiator);
 	snprintf(about.tag, sizeof(about.tag), "%s", x->tag);
 	if (sk_keep_put(x->k->t.places, x->sid, &about, x->node, &err) < 0)
+		sk_warning(SK_ROOM_TRANSPORT, "session %u: a restarted iscsid will have to guess: %s", x->sid, err.msg);
+}
+
+static void keep_up(const struct sk_xsess *x)
+{
+	struct sk_err err = { 0 };
+
+	if (sk_keep_up(x->k->t.places, x->sid, &err) < 0)
 		sk_warning(SK_ROOM_TRANSPORT, "session %u: a restarted iscsid will have to guess: %s", x->sid, err.msg);
 }
 
@@ -116,7 +124,7 @@ static void after_attach(struct sk_kcmd *c)
 	x->host = c->o->host;
 	x->st = SK_K_LOGIN;
 	if (!x->up_once)
-		keep(x, c->o, false); /* whoever finds this one after us takes it away */
+		keep(x, c->o); /* whoever finds this one after us takes it away */
 	x->ev->up(x->ctx);
 }
 
@@ -272,8 +280,9 @@ static void after_start(struct sk_kcmd *c)
 		return;
 	}
 	x->st = SK_K_UP;
+	if (!x->up_once)
+		keep_up(x);
 	x->up_once = true;
-	keep(x, c->o, true);
 	x->ev->health(x->ctx, SK_HEALTH_LOGGED_IN);
 	if (!x->scanned && x->st == SK_K_UP)
 		first_scan(x);

@@ -178,6 +178,29 @@ int sk_nl_put_pdu(struct sk_buf *out, uint64_t handle, uint32_t sid, uint32_t ci
 	return 0;
 }
 
+void sk_nl_add(struct sk_buf *batch, const struct sk_buf *one)
+{
+	static const uint8_t pad[3];
+
+	sk_buf_add(batch, pad, -batch->n & 3); /* each begins at a multiple of four */
+	sk_buf_add(batch, one->p, one->n);
+	batch->nomem |= one->nomem;
+}
+
+uint16_t sk_nl_command(struct sk_span batch, size_t *at)
+{
+	size_t here = (*at + 3) & ~(size_t)3;
+	uint32_t len;
+
+	if (here > batch.n || batch.n - here < SK_NL_HEAD)
+		return 0;
+	len = get32(batch.p + here + AT_LEN);
+	if (len < SK_NL_HEAD || len > batch.n - here)
+		return 0;
+	*at = here + len;
+	return get16(batch.p + here + AT_NTYPE);
+}
+
 /* ------------------------------------------------------------------------------------------------------------- answers */
 
 /* Where an event or reply keeps what it tells; -1: not at all. The order of sid and host differs between events. */

@@ -78,6 +78,11 @@ int sk_nl_put_host_param(struct sk_buf *out, uint64_t handle, uint32_t host, uin
 /** sk_nl_put_pdu - fills in the PDU's length; SK_EINVAL: data longer than SK_NL_PDU_MAX */
 int sk_nl_put_pdu(struct sk_buf *out, uint64_t handle, uint32_t sid, uint32_t cid, struct sk_pdu *pdu, struct sk_err *err);
 
+/** sk_nl_add - one more message behind those of @batch: the kernel acts upon each in its order and answers each alone */
+void sk_nl_add(struct sk_buf *batch, const struct sk_buf *one);
+/** sk_nl_command - the command of the message at *at of @batch, and *at moved behind it; 0 when there is no more */
+uint16_t sk_nl_command(struct sk_span batch, size_t *at);
+
 /* --- what comes back */
 
 struct sk_nl_msg {

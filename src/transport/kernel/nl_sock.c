@@ -15,6 +15,7 @@
 #define GROUP_EVENTS	    1 /* bit 0 of the mask */
 #define RCVBUF_COMMANDS	    (256 << 10)
 #define RCVBUF_EVENTS	    (8 << 20) /* about 10,000 events: a thousand sessions lost at once, and PDUs of all */
+#define ANSWER_LEN	    256	      /* of an answer's 72 bytes, and more */
 #define ANSWER_MS	    2000      /* the answer is there when the send returns; this is for one that was lost */
 
 static void set_rcvbuf(int fd, int bytes)
@@ -102,6 +103,16 @@ static ssize_t receive(int fd, uint8_t *buf, int flags, struct sk_err *err)
 	}
 }
 
+/* The answers are queued when the send returns: the look before the wait finds them. */
+static int wait_answer(int fd, uint16_t command, struct sk_err *err)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (poll(&p, 1, ANSWER_MS) == 0)
+		return sk_fail(err, SK_EAGAIN, "%s: the kernel's answer is lost", sk_nl_type_name(command));
+	return 0;
+}
+
 int sk_nl_call(int fd, const struct sk_buf *request, struct sk_nl_msg *ret, struct sk_err *err)
 {
 	uint8_t buf[SK_NL_DATAGRAM];
@@ -111,14 +122,10 @@ int sk_nl_call(int fd, const struct sk_buf *request, struct sk_nl_msg *ret, stru
 		return -1;
 	memcpy(&command, request->p + 4, sizeof(command));
 	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
 		struct sk_nl_msg m;
-		ssize_t n;
+		ssize_t n = receive(fd, buf, MSG_DONTWAIT, err);
 
-		if (poll(&p, 1, ANSWER_MS) == 0)
-			return sk_fail(err, SK_EAGAIN, "%s: the kernel's answer is lost", sk_nl_type_name(command));
-		n = receive(fd, buf, MSG_DONTWAIT, err);
-		if (n < 0)
+		if (n < 0 || (n == 0 && wait_answer(fd, command, err) < 0))
 			return -1;
 		if (n == 0 || sk_nl_get(sk_span(buf, (size_t)n), &m, NULL) < 0 || m.reply_to != command)
 			continue;
@@ -128,6 +135,74 @@ int sk_nl_call(int fd, const struct sk_buf *request, struct sk_nl_msg *ret, stru
 		ret->bhs = ret->data = ret->stats = sk_span(NULL, 0);
 		return 0;
 	}
+}
+
+struct answers {
+	uint8_t text[SK_NL_CALLS][ANSWER_LEN];
+	struct sockaddr_nl from[SK_NL_CALLS];
+	struct iovec io[SK_NL_CALLS];
+	struct mmsghdr m[SK_NL_CALLS];
+};
+
+/* As many answers as there are, at most @max: their number, 0 when there is none now, -1. */
+static int receive_some(int fd, struct answers *a, unsigned max, struct sk_err *err)
+{
+	int n;
+
+	for (unsigned i = 0; i < max; i++) {
+		a->io[i] = (struct iovec){ a->text[i], sizeof(a->text[i]) };
+		a->from[i] = (struct sockaddr_nl){ .nl_pid = 0 };
+		a->m[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &a->from[i], .msg_namelen = sizeof(a->from[i]),
+							 .msg_iov = &a->io[i], .msg_iovlen = 1 } };
+	}
+	do
+		n = recvmmsg(fd, a->m, max, MSG_DONTWAIT, NULL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return 0;
+	if (n < 0 && errno == ENOBUFS)
+		return sk_fail(err, SK_EAGAIN, "messages of the kernel were lost");
+	return n < 0 ? sk_fail_sys(err, errno, "receive from the kernel") : n;
+}
+
+/* Is it the kernel's answer to @command? */
+static bool answers(const struct answers *a, unsigned i, uint16_t command, struct sk_nl_msg *ret)
+{
+	const struct msghdr *m = &a->m[i].msg_hdr;
+
+	if (m->msg_namelen >= sizeof(a->from[i]) && a->from[i].nl_family == AF_NETLINK && a->from[i].nl_pid != 0)
+		return false; /* another process plays kernel */
+	if (m->msg_flags & MSG_TRUNC)
+		return false;
+	return sk_nl_get(sk_span(a->text[i], a->m[i].msg_len), ret, NULL) == 0 && ret->reply_to == command;
+}
+
+int sk_nl_call_all(int fd, const struct sk_buf *batch, int *ret_sys, struct sk_err *err)
+{
+	uint16_t commands[SK_NL_CALLS + 1];
+	struct answers a;
+	unsigned n = 0, done = 0;
+	size_t at = 0;
+
+	while (n <= SK_NL_CALLS && (commands[n] = sk_nl_command(sk_buf_span(batch), &at)) != 0)
+		n++;
+	if (n > SK_NL_CALLS)
+		return sk_fail(err, SK_EINVAL, "too many commands for the kernel at once");
+	if (transmit(fd, batch, err) < 0)
+		return -1;
+	while (done < n) {
+		int got = receive_some(fd, &a, n - done, err);
+
+		if (got < 0 || (got == 0 && wait_answer(fd, commands[done], err) < 0))
+			return -1;
+		for (int i = 0; i < got && done < n; i++) {
+			struct sk_nl_msg m;
+
+			if (answers(&a, (unsigned)i, commands[done], &m))
+				ret_sys[done++] = m.error;
+		}
+	}
+	return 0;
 }
 
 int sk_nl_next(int fd, uint8_t *buf, struct sk_nl_msg *ret, struct sk_err *err)

@@ -205,13 +205,45 @@ static int start_open(struct sk_kernel *k, struct sk_err *err)
 	return 0;
 }
 
+/* A session in the kernel holds the transport's module: there is nothing to look for. */
+static bool in_use(const struct sk_kernel *k)
+{
+	for (const struct sk_xsess *x = k->first; k->crew && x; x = x->next)
+		if (x->sid && x->st != SK_K_GONE)
+			return true;
+	return false;
+}
+
+static void on_yes(void *ctx)
+{
+	struct sk_kernel *k = ctx;
+
+	if (!k->opening && !k->loading)
+		tell(k, NULL, true);
+}
+
+/* How the waiting come to an end: a look at the kernel, or without one in the next turn of the loop. */
+static int start(struct sk_kernel *k, struct sk_err *err)
+{
+	if (k->opening || k->loading)
+		return 0;
+	if (!in_use(k))
+		return start_open(k, err);
+	if (!k->yes_timer)
+		k->yes_timer = sk_timer_new(k->t.loop, on_yes, k, err);
+	if (!k->yes_timer)
+		return -1;
+	sk_timer_at(k->yes_timer, sk_loop_now(k->t.loop));
+	return 0;
+}
+
 int sk_kernel_wait(struct sk_kernel *k, bool load_too, sk_kernel_ready_fn *fn, void *ctx, struct sk_err *err)
 {
 	struct sk_kwait *w = calloc(1, sizeof(*w)), **at = &k->waiting;
 
 	if (!w)
 		return sk_fail(err, SK_ENOMEM, "no memory");
-	if (!k->opening && !k->loading && start_open(k, err) < 0) {
+	if (start(k, err) < 0) {
 		free(w);
 		return -1;
 	}
@@ -236,7 +268,8 @@ void sk_kernel_prepare_stop(struct sk_kernel *k)
 	k->opening = NULL;
 	k->loading = false;
 	sk_timer_free(k->mod_timer);
-	k->mod_timer = NULL;
+	sk_timer_free(k->yes_timer);
+	k->mod_timer = k->yes_timer = NULL;
 	sk_fail(&err, SK_ENOTCONN, "the daemon is going down");
 	tell(k, &err, true);
 }

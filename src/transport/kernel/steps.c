@@ -52,16 +52,34 @@ static bool clashes(const struct sk_kcmd *c)
 	return access(path, F_OK) == 0;
 }
 
-static int create(struct sk_kcmd *c, struct sk_err *err)
+/* The transport's handle is another one once its module was loaded anew: the kernel does not know the old one then. */
+static int create_one(struct sk_kcmd *c, struct sk_nl_msg *m, struct sk_err *err)
 {
 	SK_BUF struct sk_buf out = { 0 };
+	struct sk_err why = { 0 };
+	uint64_t handle = 0;
+
+	sk_nl_put_create(&out, c->k->handle, CMD_SN, c->cmds_max, c->queue_depth);
+	c->o->handle = c->k->handle;
+	if (c->k->handle && call(c, &out, m, &why) == 0)
+		return 0;
+	if (c->k->handle && why.sys != EINVAL) {
+		*err = why;
+		return -1;
+	}
+	if (sk_sys_handle(c->k->t.places, SK_KERNEL_NAME, &handle, err) < 0)
+		return -1;
+	c->k->handle = c->o->handle = handle;
+	sk_nl_put_create(&out, handle, CMD_SN, c->cmds_max, c->queue_depth);
+	return call(c, &out, m, err);
+}
+
+static int create(struct sk_kcmd *c, struct sk_err *err)
+{
 	struct sk_nl_msg m;
 
-	if (sk_sys_handle(c->k->t.places, SK_KERNEL_NAME, &c->o->handle, err) < 0)
-		return -1;
 	for (unsigned i = 0; i < CLASHES_MAX; i++) {
-		sk_nl_put_create(&out, c->o->handle, CMD_SN, c->cmds_max, c->queue_depth);
-		if (call(c, &out, &m, err) < 0)
+		if (create_one(c, &m, err) < 0)
 			return -1;
 		c->o->sid = m.sid;
 		c->o->host = m.host;
@@ -74,58 +92,112 @@ static int create(struct sk_kcmd *c, struct sk_err *err)
 	}
 	if (!c->o->session)
 		return sk_fail(err, SK_EEXIST, "every session id of the kernel is a user session's");
-	if (conn_call(c, SK_NL_CREATE_CONN, err) < 0)
-		return -1;
-	c->o->conn = true;
 	return 0;
 }
 
-static int bind_socket(const struct sk_kcmd *c, struct sk_err *err)
-{
-	SK_BUF struct sk_buf out = { 0 };
-	struct sk_err why = { 0 };
+/* Commands that go to the kernel in one message. */
+struct batch {
+	struct sk_buf all, one;
+	unsigned n;
+	int sys[SK_NL_CALLS];
+};
 
-	sk_nl_put_bind(&out, c->o->handle, c->o->sid, 0, (uint64_t)c->fd);
-	if (call(c, &out, NULL, &why) == 0)
-		return 0;
-	if (why.sys == ENOTCONN) { /* the kernel cleaned up by itself and waits to be told that we know */
-		if (stop(c, SK_NL_STOP_RECOVER, err) < 0)
-			return -1;
-		return call(c, &out, NULL, err);
-	}
-	*err = why;
-	return -1;
+static void add(struct batch *b)
+{
+	sk_nl_add(&b->all, &b->one);
+	b->n++;
 }
 
-/* What a kernel does not know (ENOSYS) it does without. */
-static int set_params(const struct sk_kcmd *c, struct sk_err *err)
+static void batch_end(struct batch *b)
 {
-	SK_BUF struct sk_buf out = { 0 };
-	int rc = 0;
+	sk_buf_wipe(&b->one); /* parameters may be secrets */
+	sk_buf_wipe(&b->all);
+}
 
-	for (unsigned i = 0; rc == 0 && i < c->params->n; i++) {
+static int add_params(struct batch *b, const struct sk_kcmd *c, struct sk_err *err)
+{
+	for (unsigned i = 0; i < c->params->n; i++) {
 		const struct sk_kparam *p = &c->params->p[i];
-		struct sk_err why = { 0 };
+		int rc = p->host ? sk_nl_put_host_param(&b->one, c->o->handle, c->o->host, p->number, p->text, err)
+				 : sk_nl_put_param(&b->one, c->o->handle, c->o->sid, 0, p->number, p->text, err);
 
-		rc = p->host ? sk_nl_put_host_param(&out, c->o->handle, c->o->host, p->number, p->text, err)
-			     : sk_nl_put_param(&out, c->o->handle, c->o->sid, 0, p->number, p->text, err);
-		if (rc < 0 || call(c, &out, NULL, &why) == 0 || why.sys == ENOSYS)
-			continue;
-		*err = why;
-		rc = sk_in(err, "%sparameter %u", p->host ? "host " : "", p->number);
+		if (rc < 0)
+			return -1;
+		add(b);
 	}
-	if (out.p)
-		explicit_bzero(out.p, out.cap);
+	return 0;
+}
+
+/* @sys: of the parameters' answers. What a kernel does not know (ENOSYS) it does without. */
+static int check_params(const struct sk_kcmd *c, const int *sys, struct sk_err *err)
+{
+	for (unsigned i = 0; i < c->params->n; i++) {
+		const struct sk_kparam *p = &c->params->p[i];
+
+		if (sys[i] && sys[i] != ENOSYS)
+			return sk_fail_sys(err, sys[i], "%sparameter %u", p->host ? "host " : "", p->number);
+	}
+	return 0;
+}
+
+/* One message, and one for the answers: a connection where there is none yet, the socket, what is known before the login. */
+static int bind_and_set(struct batch *b, struct sk_kcmd *c, struct sk_err *err)
+{
+	unsigned bind = !c->o->conn;
+
+	if (!c->o->conn) {
+		sk_nl_put_conn(&b->one, SK_NL_CREATE_CONN, c->o->handle, c->o->sid, 0);
+		add(b);
+	}
+	sk_nl_put_bind(&b->one, c->o->handle, c->o->sid, 0, (uint64_t)c->fd);
+	add(b);
+	if (add_params(b, c, err) < 0 || sk_nl_call_all(c->k->cmd_fd, &b->all, b->sys, err) < 0)
+		return -1;
+	if (bind && b->sys[0])
+		return sk_fail_sys(err, b->sys[0], "create a connection in the kernel");
+	c->o->conn = true;
+	if (b->sys[bind])
+		return sk_fail_sys(err, b->sys[bind], "give the connection to the kernel");
+	return check_params(c, b->sys + bind + 1, err);
+}
+
+static int try_bind(struct sk_kcmd *c, struct sk_err *err)
+{
+	struct batch b = { .n = 0 };
+	int rc = bind_and_set(&b, c, err);
+
+	batch_end(&b);
 	return rc;
 }
 
 int sk_kstep_attach(struct sk_kcmd *c, struct sk_err *err)
 {
+	struct sk_err why = { 0 };
+
 	if (c->fresh && create(c, err) < 0)
 		return sk_in(err, "create a session in the kernel");
-	if (bind_socket(c, err) < 0)
-		return sk_in(err, "give the connection to the kernel");
-	return set_params(c, err);
+	if (try_bind(c, &why) == 0)
+		return 0;
+	if (why.sys == ENOTCONN && c->o->conn) { /* the kernel cleaned up by itself and waits to be told that we know */
+		if (stop(c, SK_NL_STOP_RECOVER, err) < 0)
+			return -1;
+		return try_bind(c, err);
+	}
+	*err = why;
+	return -1;
+}
+
+static int set_params(const struct sk_kcmd *c, struct sk_err *err)
+{
+	struct batch b = { .n = 0 };
+	int rc = add_params(&b, c, err);
+
+	if (rc == 0 && b.n)
+		rc = sk_nl_call_all(c->k->cmd_fd, &b.all, b.sys, err);
+	if (rc == 0)
+		rc = check_params(c, b.sys, err);
+	batch_end(&b);
+	return rc;
 }
 
 int sk_kstep_send(struct sk_kcmd *c, struct sk_err *err)
@@ -162,32 +234,61 @@ int sk_kstep_unbind(struct sk_kcmd *c, struct sk_err *err)
 	return session_call(c, SK_NL_UNBIND_SESSION, err);
 }
 
-/* As far as there is something. Where the kernel can, it takes the devices away in the background. */
+/* As far as there is something, in one message. Where the kernel can, it takes the devices away in the background. */
+static int try_destroy(struct batch *b, struct sk_kcmd *c, enum sk_nl_type how, struct sk_err *err)
+{
+	const struct sk_kobj *o = c->o;
+	int of_conn = 0, of_session;
+
+	if (o->conn) {
+		sk_nl_put_stop(&b->one, o->handle, o->sid, 0, SK_NL_STOP_TERM);
+		add(b);
+		sk_nl_put_conn(&b->one, SK_NL_DESTROY_CONN, o->handle, o->sid, 0);
+		add(b);
+	}
+	sk_nl_put_session(&b->one, how, o->handle, o->sid);
+	add(b);
+	if (sk_nl_call_all(c->k->cmd_fd, &b->all, b->sys, err) < 0)
+		return -1;
+	if (o->conn)
+		of_conn = b->sys[1];
+	of_session = b->sys[b->n - 1];
+	if (of_conn && of_conn != EINVAL) /* EINVAL: no such connection */
+		return sk_fail_sys(err, of_conn, "%s", sk_nl_type_name(SK_NL_DESTROY_CONN));
+	c->o->conn = false;
+	return of_session ? sk_fail_sys(err, of_session, "%s", sk_nl_type_name(how)) : 0;
+}
+
+static int destroy(struct sk_kcmd *c, enum sk_nl_type how, struct sk_err *err)
+{
+	struct batch b = { .n = 0 };
+	int rc = try_destroy(&b, c, how, err);
+
+	batch_end(&b);
+	c->o->session &= rc < 0;
+	return rc;
+}
+
 int sk_kstep_destroy(struct sk_kcmd *c, struct sk_err *err)
 {
 	struct sk_err why = { 0 };
 
 	c->flag = false; /* gone when this returns */
-	if (c->o->conn) {
-		(void)stop(c, SK_NL_STOP_TERM, NULL);
-		if (conn_call(c, SK_NL_DESTROY_CONN, &why) < 0 && why.sys != EINVAL) {
-			*err = why;
-			return -1;
-		}
-		c->o->conn = false;
-	}
 	if (!c->o->session)
 		return 0;
 	if (!c->k->no_async) {
-		if (session_call(c, SK_NL_DESTROY_SESSION_ASYNC, &why) == 0) {
+		if (destroy(c, SK_NL_DESTROY_SESSION_ASYNC, &why) == 0) {
 			c->flag = true;
-			c->o->session = false;
 			return 0;
+		}
+		if (c->o->conn) { /* that is what could not be destroyed */
+			*err = why;
+			return -1;
 		}
 		c->k->no_async = why.sys == ENOSYS;
 	}
 	why = (struct sk_err){ 0 };
-	if (session_call(c, SK_NL_DESTROY_SESSION, &why) < 0 && why.sys != EINVAL) { /* EINVAL: no such session */
+	if (destroy(c, SK_NL_DESTROY_SESSION, &why) < 0 && why.sys != EINVAL) { /* EINVAL: no such session */
 		*err = why;
 		return -1;
 	}

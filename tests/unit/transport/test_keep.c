@@ -33,7 +33,7 @@ static int teardown(void **st)
 
 static void what_is_kept_comes_back_and_is_nobodys_elses_to_read(void **st)
 {
-	struct sk_keep k = { .handle = 18446744073709551615ULL, .up = true, .initiator = "iqn.x:i", .tag = "slot=1 isid=00023d000001" };
+	struct sk_keep k = { .handle = 18446744073709551615ULL, .initiator = "iqn.x:i", .tag = "slot=1 isid=00023d000001" };
 	struct sk_record *r = sk_record_new(SK_REC_NODE, NULL), *back;
 	struct sk_keep got;
 	struct sk_err err = { 0 };
@@ -44,9 +44,14 @@ static void what_is_kept_comes_back_and_is_nobodys_elses_to_read(void **st)
 	assert_int_equal(sk_record_set(r, "node.name", "iqn.x:t", NULL), 0);
 	assert_int_equal(sk_record_set(r, "node.session.auth.password", "secret", NULL), 0);
 	assert_int_equal(sk_keep_put(&places, 5, &k, r, &err), 0);
-	snprintf(path, sizeof(path), "%s/kernel/5.record", places.rundir);
+	snprintf(path, sizeof(path), "%s/kernel/5.login", places.rundir);
 	assert_int_equal(stat(path, &s), 0);
 	assert_int_equal(s.st_mode & 0777, 0600);
+	back = sk_keep_get(&places, 5, &got, &err);
+	assert_non_null(back);
+	assert_false(got.up);
+	sk_record_free(back);
+	assert_int_equal(sk_keep_up(&places, 5, &err), 0);
 	back = sk_keep_get(&places, 5, &got, &err);
 	assert_non_null(back);
 	assert_true(got.handle == k.handle);
@@ -58,9 +63,32 @@ static void what_is_kept_comes_back_and_is_nobodys_elses_to_read(void **st)
 	sk_record_free(back);
 	assert_null(sk_keep_get(&places, 6, &got, &err));
 	assert_int_equal(err.code, SK_ENOENT);
-	sk_record_free(r);
 	sk_keep_drop(&places, 5);
 	assert_null(sk_keep_get(&places, 5, &got, &err));
+	sk_record_free(r);
+}
+
+/* A module loaded anew counts from 1 again: an older file of the same id is of another session. */
+static void a_session_in_its_login_hides_an_older_one_of_its_id(void **st)
+{
+	struct sk_keep old = { .handle = 1, .tag = "old" }, new = { .handle = 2, .tag = "new" }, got;
+	struct sk_record *r = sk_record_new(SK_REC_NODE, NULL), *back;
+
+	(void)st;
+	assert_int_equal(sk_keep_put(&places, 1, &old, r, NULL), 0);
+	assert_int_equal(sk_keep_up(&places, 1, NULL), 0);
+	assert_int_equal(sk_keep_put(&places, 1, &new, r, NULL), 0);
+	back = sk_keep_get(&places, 1, &got, NULL);
+	assert_string_equal(got.tag, "new");
+	assert_false(got.up);
+	sk_record_free(back);
+	assert_int_equal(sk_keep_up(&places, 1, NULL), 0);
+	back = sk_keep_get(&places, 1, &got, NULL);
+	assert_string_equal(got.tag, "new");
+	assert_true(got.up);
+	sk_record_free(back);
+	sk_record_free(r);
+	sk_keep_drop(&places, 1);
 }
 
 static bool is_two(void *ctx, uint32_t sid)
@@ -93,6 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_is_kept_comes_back_and_is_nobodys_elses_to_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_session_in_its_login_hides_an_older_one_of_its_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_of_sessions_that_are_gone_are_swept, setup, teardown),
 	};
 

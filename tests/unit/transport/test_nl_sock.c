@@ -103,6 +103,60 @@ static void a_lost_answer_is_told_in_time(void **st)
 	assert_int_equal(err.code, SK_EAGAIN);
 }
 
+static void add(struct sk_buf *batch, uint32_t param)
+{
+	SK_BUF struct sk_buf one = { 0 };
+
+	assert_int_equal(sk_nl_put_param(&one, 7, 1, 0, param, "12345", NULL), 0); /* 78 bytes: not a multiple of four */
+	sk_nl_add(batch, &one);
+}
+
+static void commands_in_one_message_have_an_answer_each(void **st)
+{
+	struct peer *p = *st;
+	SK_BUF struct sk_buf batch = { 0 };
+	uint8_t sent[1024];
+	int sys[SK_NL_CALLS] = { 0 };
+	struct sk_err err = { 0 };
+	uint32_t word;
+
+	for (uint32_t i = 0; i < 3; i++)
+		add(&batch, i);
+	say(p, 0, SK_NL_EV_CREATE_SESSION, 0, 3, 7);
+	say(p, SK_NL_SET_PARAM, SK_NL_SET_PARAM, 0, 0, 0);
+	say(p, SK_NL_SET_PARAM, SK_NL_EV_IF_ERROR, -ENOSYS, 0, 0);
+	say(p, SK_NL_SET_PARAM, SK_NL_SET_PARAM, 0, 0, 0);
+	assert_int_equal(sk_nl_call_all(p->ours, &batch, sys, &err), 0);
+	assert_int_equal(sys[0], 0);
+	assert_int_equal(sys[1], ENOSYS);
+	assert_int_equal(sys[2], 0);
+	assert_int_equal(recv(p->theirs, sent, sizeof(sent), MSG_DONTWAIT), 80 + 80 + 78);
+	for (uint32_t i = 0; i < 3; i++) { /* netlink: each message at a multiple of four, its length without the padding */
+		memcpy(&word, sent + 80 * i, 4);
+		assert_int_equal(word, 78);
+		memcpy(&word, sent + 80 * i + 16 + 24, 4);
+		assert_int_equal(word, i);
+	}
+	assert_int_equal(recv(p->theirs, sent, sizeof(sent), MSG_DONTWAIT), -1);
+	say(p, SK_NL_SET_PARAM, SK_NL_SET_PARAM, 0, 0, 0);
+	assert_int_equal(sk_nl_call_all(p->ours, &batch, sys, &err), -1);
+	assert_int_equal(err.code, SK_EAGAIN);
+}
+
+static void too_many_commands_are_not_sent(void **st)
+{
+	struct peer *p = *st;
+	SK_BUF struct sk_buf batch = { 0 };
+	int sys[SK_NL_CALLS];
+	struct sk_err err = { 0 };
+
+	for (uint32_t i = 0; i <= SK_NL_CALLS; i++)
+		add(&batch, i);
+	assert_int_equal(sk_nl_call_all(p->ours, &batch, sys, &err), -1);
+	assert_int_equal(err.code, SK_EINVAL);
+	assert_int_equal(recv(p->theirs, &err, sizeof(err), MSG_DONTWAIT), -1);
+}
+
 static void no_privilege_is_said_in_words(void **st)
 {
 	struct peer *p = *st;
@@ -232,6 +286,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_answer_is_found_behind_events_and_others_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusal_carries_its_errno, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_answer_is_told_in_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(commands_in_one_message_have_an_answer_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_many_commands_are_not_sent, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_privilege_is_said_in_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_come_one_by_one_and_rubbish_is_passed_over, setup, teardown),
 		cmocka_unit_test(orders_keep_their_order_whatever_hangs_beside_them),
