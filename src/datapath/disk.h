@@ -41,6 +41,7 @@ struct sk_disk_req {
 	uint64_t retry_ms;	/* not before */
 	uint64_t since_ms;	/* first try of the part under way */
 	uint32_t step_len;	/* bytes of the part under way */
+	uint32_t epoch;		/* of the device's cache, as of the parts that are done */
 	uint16_t tries;
 	uint8_t breaks;		/* connections that the target broke by nonsense while the part was under way */
 	uint8_t step;		/* what the part under way is (iscsi-session/lun.h) */

@@ -66,13 +66,25 @@ static struct sk_blk as_blk(const struct sk_lun *l, const struct sk_disk_req *re
 				.may_unmap = req->op == SK_DISK_PUNCH && l->disk.reads_zero };
 }
 
-/* The next command of a request; false when there is none left. */
+static bool is_write(const struct sk_disk_req *req)
+{
+	return req->op != SK_DISK_READ && req->op != SK_DISK_FLUSH;
+}
+
+/* The next command of a request; false when there is none left. A write that is only partly done when the device loses its
+ * cache begins anew: nobody was told yet, so nobody will write it again. */
 static bool next_cmd(struct sk_lun *l, struct sk_disk_req *req, struct sk_blk_cmd *ret)
 {
 	struct sk_blk blk = as_blk(l, req);
 	const struct sk_blk flush = { .op = SK_BLK_FLUSH };
-	uint64_t pos = req->done;
+	uint64_t pos;
 
+	if (is_write(req) && req->epoch != l->epoch) {
+		req->step = STEP_MAIN;
+		req->done = 0;
+	}
+	req->epoch = l->epoch;
+	pos = req->done;
 	if (req->step == STEP_MAIN) {
 		if (sk_blk_next(&l->disk, &blk, &pos, ret))
 			return true;
@@ -119,6 +131,8 @@ static bool step(struct sk_lun *l, struct sk_disk_req *req)
 	struct sk_errand *j;
 
 	if (!next_cmd(l, req, &cmd)) {
+		if (is_write(req) && !req->fua && l->disk.write_cache)
+			l->written += req->len;
 		complete(l, req, 0);
 		return true;
 	}
@@ -192,15 +206,6 @@ static void again(struct sk_lun *l, struct sk_disk_req *req, uint32_t delay_ms)
 	sk_reqs_add(&l->delayed, req);
 }
 
-/* What a power failure at the target would take with it */
-static void count_volatile(struct sk_lun *l, const struct sk_errand *j)
-{
-	if (j->cmd.op == SK_BLK_FLUSH)
-		l->flushed = SK_MAX(l->flushed, j->covers);
-	else if (j->cmd.op != SK_BLK_READ && l->disk.write_cache && !sk_blk_is_forced(&j->cmd))
-		l->written += j->cmd.part_len;
-}
-
 static void advance(struct sk_lun *l, struct sk_errand *j)
 {
 	struct sk_disk_req *req = j->req;
@@ -208,11 +213,12 @@ static void advance(struct sk_lun *l, struct sk_errand *j)
 	req->tries = 0;
 	req->breaks = 0;
 	req->since_ms = 0;
-	if (j->cmd.op == SK_BLK_FLUSH)
+	if (j->cmd.op == SK_BLK_FLUSH) {
+		l->flushed = SK_MAX(l->flushed, j->covers);
 		req->done = 1;
-	else
+	} else {
 		req->done = j->cmd.part_off + j->cmd.part_len - req->off;
-	count_volatile(l, j);
+	}
 	grow(l);
 	sk_lun_requeue(l, req);		/* its next command, or its end, comes with the next pump */
 }
@@ -287,10 +293,11 @@ static bool is_short(const struct sk_task *t)
 	return t->transferred < t->len || t->overflow || (t->underflow && t->residual);
 }
 
-/* A flush vouches for every write before it; one of them is known to be lost. Told once. */
+/* A flush vouches for every write before it; one of them is known to be lost. Told once, and to who asked for a flush: the one
+ * behind a forced write vouches for that write alone. */
 static bool flush_counts(struct sk_lun *l, const struct sk_errand *j)
 {
-	bool lost = l->lost_write && j->cmd.op == SK_BLK_FLUSH;
+	bool lost = l->lost_write && j->req->op == SK_DISK_FLUSH;
 
 	if (lost)
 		l->lost_write = false;
@@ -303,7 +310,10 @@ static void note_cache(struct sk_lun *l, enum sk_cache_fate fate)
 {
 	uint64_t dirty = l->written - l->flushed;
 
-	if (fate == SK_CACHE_KEPT || !dirty)
+	if (fate == SK_CACHE_KEPT)
+		return;
+	l->epoch++;
+	if (!dirty)
 		return;
 	l->flushed = l->written;
 	if (fate == SK_CACHE_EMPTY) {
@@ -325,6 +335,7 @@ void sk_lun_note(struct sk_lun *l, const struct sk_task *t, const struct sk_verd
 	if (!v->lost)
 		return;
 	l->lost_write = true;
+	l->epoch++;
 	sense = sk_sense_parse(sk_span(t->sense, t->sense_len));
 	sk_error(SK_ROOM_DATAPATH, "lun %" PRIu64 ": data written before is lost, the next flush fails: %s", l->number,
 		 sk_sense_text(&sense, text, sizeof(text)));

@@ -61,6 +61,7 @@ struct sk_lun {
 	enum sk_lun_state state;
 	bool listed;			/* looked at by the scan under way */
 	bool lost_write;		/* a write that was reported as done is lost: the next flush must say so */
+	uint32_t epoch;			/* of its volatile cache: one more whenever it may have been lost */
 	uint64_t written, flushed;	/* bytes reported as done into a volatile cache, ever; how many of them a flush covers */
 	uint64_t look_ms;		/* it could not be identified: when to ask again; 0 = not needed */
 	uint32_t look_delay_ms;

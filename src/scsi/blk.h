@@ -97,12 +97,6 @@ struct sk_blk_cmd {
  * A flush is one command, or none when nothing is volatile. */
 bool sk_blk_next(const struct sk_disk *d, const struct sk_blk *r, uint64_t *pos, struct sk_blk_cmd *ret);
 
-/** sk_blk_is_forced - a write with FUA: on stable storage when it is done */
-static inline bool sk_blk_is_forced(const struct sk_blk_cmd *c)
-{
-	return (c->cdb[0] == SK_SCSI_WRITE_10 || c->cdb[0] == SK_SCSI_WRITE_16) && c->cdb[1] & 0x08;
-}
-
 /** sk_blk_needs_flush - a forced write (fua) is only safe with a flush after it on this device */
 bool sk_blk_needs_flush(const struct sk_disk *d, const struct sk_blk *r);
 

@@ -618,6 +618,66 @@ static void a_flush_vouches_for_what_came_before_it(void **st)
 	rig_free(r);
 }
 
+static uint8_t n_writes;
+
+/* The second of two WRITEs finds the device switched on again; whatever came before is gone. */
+static bool power_between(struct rig *r, struct sk_task *t)
+{
+	(void)r;
+	if (t->cdb[0] != SK_SCSI_WRITE_10)
+		return false;
+	if (++n_writes == 2)
+		task_sense(t, SK_KEY_UNIT_ATTENTION, 0x29, 0x01);
+	else
+		task_good(t);
+	return true;
+}
+
+/* Nobody was told that its first part was done, so nobody would write that again. And nothing that was told is lost. */
+static void a_write_in_parts_begins_anew_after_a_loss_of_power(void **st)
+{
+	struct sk_serve_cfg cfg = plain;
+	struct rig *r;
+
+	(void)st;
+	cfg.max_io = 1024;
+	r = ready(&cfg);
+	n_writes = 0;
+	r->answer = power_between;
+	assert_int_equal(rig_req(r, 0, 0, SK_DISK_WRITE, 0, 2048)->done, false);
+	rig_run(r);
+	assert_int_equal(r->reqs[0].error, 0);
+	assert_int_equal(n_writes, 4);		/* 1st, 2nd refused, 1st again, 2nd again */
+	rig_req(r, 1, 0, SK_DISK_FLUSH, 0, 0);
+	rig_run(r);
+	assert_int_equal(r->reqs[1].error, 0);
+	rig_free(r);
+}
+
+/* The flush behind a forced write vouches for that write; the loss of others is told to who asks about them. */
+static void a_forced_write_does_not_swallow_the_loss_of_others(void **st)
+{
+	struct rig *r = rig_new(&plain);
+	struct fake_req *q = &r->reqs[1];
+
+	(void)st;
+	r->luns[1].dpofua = false;
+	rig_up(r);
+	rig_req(r, 0, 0, SK_DISK_WRITE, 0, 512);
+	rig_run(r);
+	attention = 0x01;
+	r->answer = power_once;
+	q->req = (struct sk_disk_req){ .op = SK_DISK_WRITE, .off = 512, .len = 512, .fua = true, .data = q->data };
+	sk_serve_request(r->s, &q->req);
+	rig_run(r);
+	assert_int_equal(r->answered, 1);
+	assert_int_equal(q->error, 0);
+	rig_req(r, 2, 0, SK_DISK_FLUSH, 0, 0);
+	rig_run(r);
+	assert_int_equal(r->reqs[2].error, EIO);
+	rig_free(r);
+}
+
 static bool nameless(struct rig *r, struct sk_task *t)
 {
 	static const uint8_t pages[] = { 0, 0, 0, 1, 0x00 };
@@ -940,6 +1000,8 @@ int main(void)
 		cmocka_unit_test(the_target_asks_for_a_logout),
 		cmocka_unit_test(a_device_that_lost_power_fails_the_next_flush),
 		cmocka_unit_test(a_flush_vouches_for_what_came_before_it),
+		cmocka_unit_test(a_write_in_parts_begins_anew_after_a_loss_of_power),
+		cmocka_unit_test(a_forced_write_does_not_swallow_the_loss_of_others),
 		cmocka_unit_test(a_volume_without_a_name_is_known_by_its_size),
 		cmocka_unit_test(a_target_that_waits_for_a_logout_gets_it),
 		cmocka_unit_test(logging_out),
