@@ -65,7 +65,7 @@ uint64_t sk_disk_bytes(const struct sk_disk *d);
 struct sk_blk {
 	enum sk_blk_op op;
 	uint64_t off, len; /* bytes; ignored for FLUSH */
-	bool fua;	   /* WRITE and ZERO: on stable storage when done */
+	bool fua;	   /* WRITE and ZERO: on stable storage when done, by a bit or by a flush */
 	bool may_unmap;	   /* ZERO: deallocating is welcome */
 };
 
