@@ -58,6 +58,8 @@ struct sk_verdict sk_errand_verdict(const struct sk_task *t, unsigned tries)
 {
 	if (t->end == SK_END_STATUS)
 		return sk_verdict(t->scsi_status, sk_span(t->sense, t->sense_len), tries);
+	if (t->unsent) /* as good as BUSY: for as long as the caller has patience */
+		tries = 0;
 	if (t->end != SK_END_LOST && tries < LOST_TRIES)
 		return (struct sk_verdict){ .react = SK_REACT_LATER, .delay_ms = LOST_DELAY_MS, .sys = EIO };
 	return (struct sk_verdict){ .react = SK_REACT_FAIL, .sys = EIO };

@@ -223,6 +223,8 @@ static void advance(struct sk_lun *l, struct sk_errand *j)
 	sk_lun_requeue(l, req);		/* its next command, or its end, comes with the next pump */
 }
 
+static bool is_short(const struct sk_task *t);
+
 static void log_failure(const struct sk_lun *l, const struct sk_errand *j, int sys)
 {
 	const struct sk_task *t = j->task;
@@ -231,7 +233,8 @@ static void log_failure(const struct sk_lun *l, const struct sk_errand *j, int s
 
 	sk_warning(SK_ROOM_DATAPATH, "lun %" PRIu64 ": %s of %" PRIu64 " bytes at %" PRIu64 " fails (errno %d): %s", l->number,
 		   sk_cdb_name(j->cmd.cdb[0]) ?: "command", j->cmd.part_len, j->cmd.part_off, sys,
-		   t->end != SK_END_STATUS ? "no answer" :
+		   t->unsent ? "the target takes no commands" : t->end != SK_END_STATUS ? "no answer" :
+		   t->scsi_status == SK_ST_GOOD ? is_short(t) ? "success for less than asked" : "data written before is lost" :
 		   sense.valid ? sk_sense_text(&sense, text, sizeof(text)) : sk_status_words(t->scsi_status));
 }
 
@@ -249,9 +252,27 @@ static void failed(struct sk_lun *l, struct sk_errand *j, const struct sk_verdic
 	complete(l, j->req, v->sys ?: EIO);
 }
 
+/* Half a minute without an answer, or a refusal of the command itself: rare enough to be told each time. */
+static void log_retry(const struct sk_lun *l, const struct sk_errand *j)
+{
+	const struct sk_task *t = j->task;
+	const char *name = sk_cdb_name(j->cmd.cdb[0]) ?: "command";
+
+	if (t->unsent)
+		sk_warning(SK_ROOM_DATAPATH, "lun %" PRIu64 ": %s at %" PRIu64 " waits for %u s: the target takes no commands",
+			   l->number, name, j->cmd.part_off, SK_IO_MS / 1000);
+	else if (t->end == SK_END_REJECTED)
+		sk_warning(SK_ROOM_DATAPATH, "lun %" PRIu64 ": %s at %" PRIu64 " was rejected (0x%02x), it is sent again", l->number,
+			   name, j->cmd.part_off, t->response);
+	else if (t->end != SK_END_STATUS)
+		sk_warning(SK_ROOM_DATAPATH, "lun %" PRIu64 ": %s at %" PRIu64 " had no answer for %u s, it is sent again",
+			   l->number, name, j->cmd.part_off, SK_IO_MS / 1000);
+}
+
 /* The reactions that lead to another try */
 static void retried(struct sk_lun *l, struct sk_errand *j, const struct sk_verdict *v)
 {
+	log_retry(l, j);
 	if (v->react == SK_REACT_CAPACITY)
 		sk_probe_start(l, SK_PROBE_CAPACITY);
 	else if (v->react == SK_REACT_IDENTIFY)

@@ -258,6 +258,7 @@ void task_over(struct sk_engine *e, struct sk_task *t, enum sk_task_end end)
 
 void task_bury(struct sk_engine *e, struct sk_task *t)
 {
+	t->unsent = t->x.state == TASK_QUEUED;
 	if (t->x.state == TASK_SENT)
 		e->graves[t->x.index] = t->x.itt;
 	task_over(e, t, t->x.expired ? SK_END_TIMEOUT : SK_END_ABORTED);

@@ -66,6 +66,7 @@ struct sk_task {
 	uint8_t response;		/* SCSI Response's Response field, or Reject reason */
 	uint16_t sense_len;
 	uint8_t sense[SK_SENSE_MAX];
+	bool unsent;			/* ABORTED, TIMEOUT: the target has never heard of it, its window was closed */
 	bool underflow, overflow;
 	uint32_t residual;
 	uint32_t transferred; /* bytes that really moved: read: into the buffer, write: out, as the target asked */

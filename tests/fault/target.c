@@ -2,6 +2,7 @@
 #include "fault/target.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,30 @@ static void complain(struct target *t, const char *fmt, ...)
 }
 
 /* --- out --- */
+
+struct tg_pdu *tg_pdu_new(void)
+{
+	struct tg_pdu *p = malloc(sizeof(*p));
+
+	if (!p)
+		abort();
+	memset(p, 0, offsetof(struct tg_pdu, data));
+	return p;
+}
+
+struct sk_span tg_out(const struct target *t)
+{
+	return sk_span(sk_buf_cstr(&t->out) + t->out_at, t->out.n - t->out_at);
+}
+
+void tg_taken(struct target *t, size_t n)
+{
+	t->out_at += n;
+	if (t->out_at < t->out.n)
+		return;
+	t->out_at = 0;
+	sk_buf_reset(&t->out);
+}
 
 static void put_digest(struct sk_buf *out, uint32_t crc, bool bad)
 {
@@ -207,13 +232,11 @@ static void operational(struct target *t, struct tg_pdu *p, const uint8_t *text,
 
 static void login(struct target *t, const uint8_t *bhs, const uint8_t *text, uint32_t n)
 {
-	struct tg_pdu *p = calloc(1, sizeof(*p));
+	struct tg_pdu *p = tg_pdu_new();
 	struct sk_login_rsp r = { 0 };
 	struct sk_login_req q;
 	bool may_go = true;
 
-	if (!p)
-		return;
 	if (sk_login_req_get(sk_span(bhs, SK_BHS_LEN), &q, NULL) < 0) {
 		complain(t, "a login request that cannot be read");
 		free(p);
@@ -265,14 +288,13 @@ static enum tg_moment moment_of(const uint8_t *cdb)
 
 static void status(struct target *t, const struct tg_task *k, uint8_t st, const uint8_t *sense)
 {
-	struct tg_pdu *p = calloc(1, sizeof(*p));
+	struct tg_pdu *p = tg_pdu_new();
 	struct sk_scsi_rsp r = { .status = st, .itt = k->itt };
 
-	if (!p)
-		return;
 	p->moment = moment_of(k->cdb);
 	p->lun = k->lun;
 	if (sense) {
+		p->data[0] = 0;
 		p->data[1] = 18;
 		memcpy(p->data + 2, sense, 18);
 		p->n = 20;
@@ -303,9 +325,7 @@ static void data_in(struct target *t, const struct tg_task *k, const uint8_t *fr
 		bool last = off + n == len;
 		struct sk_data_in d = { .itt = k->itt, .ttt = SK_TAG_NONE, .data_sn = sn, .offset = off, .data_len = n };
 
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			return;
+		p = tg_pdu_new();
 		p->moment = last ? moment_of(k->cdb) : TG_READ;
 		p->lun = k->lun;
 		if (last || n == left)
@@ -446,9 +466,7 @@ static void go_on(struct target *t, struct tg_task *k)
 		return;
 	k->asked = k->have + n;
 	k->ttt = ++t->ttt;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return;
+	p = tg_pdu_new();
 	p->moment = TG_R2T;
 	p->lun = k->lun;
 	sk_r2t_put(p->bhs, &(struct sk_r2t){ .lun = k->lun, .itt = k->itt, .ttt = k->ttt, .r2t_sn = k->r2t_sn++,
@@ -520,15 +538,13 @@ static void data_out(struct target *t, const uint8_t *bhs, const uint8_t *data, 
 
 static void tmf(struct target *t, const uint8_t *bhs)
 {
-	struct tg_pdu *p = calloc(1, sizeof(*p));
+	struct tg_pdu *p = tg_pdu_new();
 	struct sk_tmf_req q;
 
 	sk_tmf_req_get(bhs, &q);
 	for (unsigned i = 0; i < TG_TASKS; i++)
 		if (t->tasks[i].used && (q.function != 1 || t->tasks[i].itt == q.rtt))
 			task_free(&t->tasks[i]);
-	if (!p)
-		return;
 	p->moment = TG_TMF;
 	sk_tmf_rsp_put(p->bhs, &(struct sk_tmf_rsp){ .itt = q.itt }, &t->sn);
 	tg_send(t, p, true);
@@ -543,9 +559,7 @@ static void nop_out(struct target *t, const uint8_t *bhs)
 	sk_nop_out_get(bhs, &q);
 	if (q.itt == SK_TAG_NONE)
 		return;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return;
+	p = tg_pdu_new();
 	p->moment = TG_PING;
 	sk_nop_in_put(p->bhs, &(struct sk_nop){ .lun = q.lun, .itt = q.itt, .ttt = SK_TAG_NONE }, &t->sn);
 	tg_send(t, p, true);
@@ -554,10 +568,8 @@ static void nop_out(struct target *t, const uint8_t *bhs)
 
 static void logout(struct target *t, const uint8_t *bhs)
 {
-	struct tg_pdu *p = calloc(1, sizeof(*p));
+	struct tg_pdu *p = tg_pdu_new();
 
-	if (!p)
-		return;
 	p->moment = TG_LOGOUT;
 	sk_logout_rsp_put(p->bhs, &(struct sk_logout_rsp){ .itt = sk_bhs_itt(bhs) }, &t->sn);
 	p->close = true;
@@ -655,6 +667,7 @@ void tg_close(struct target *t)
 	t->open = t->ffp = t->mute = t->frozen = t->spoilt = t->attention_sent = false;
 	sk_buf_reset(&t->in);
 	sk_buf_reset(&t->out);
+	t->out_at = 0;
 	for (unsigned i = 0; i < TG_TASKS; i++)
 		task_free(&t->tasks[i]);
 }
@@ -688,10 +701,10 @@ void tg_power(struct target *t)
 
 void tg_thaw(struct target *t)
 {
-	struct tg_pdu *p = calloc(1, sizeof(*p));
+	struct tg_pdu *p = tg_pdu_new();
 
 	t->frozen = false;
-	if (p && t->ffp) {
+	if (t->ffp) {
 		sk_nop_in_put(p->bhs, &(struct sk_nop){ .itt = SK_TAG_NONE, .ttt = SK_TAG_NONE }, &t->sn);
 		tg_extra(t, p, false);
 	}

@@ -41,8 +41,7 @@ enum tg_moment {
 struct tg_pdu {
 	enum tg_moment moment;
 	uint8_t bhs[SK_BHS_LEN];
-	uint8_t data[TG_DATA];
-	uint32_t n;
+	uint32_t n;		/* bytes of data */
 	uint64_t lun;		/* of the command answered */
 	/* for spoil(): what is to happen on the wire */
 	bool drop;		/* not sent at all */
@@ -51,6 +50,7 @@ struct tg_pdu {
 	bool raw_len;		/* DataSegmentLength stays as it is in bhs, whatever n says */
 	uint32_t cut;		/* close after so many bytes of it; UINT32_MAX: all */
 	bool close;		/* close behind it */
+	uint8_t data[TG_DATA];	/* last: what is not used is not cleared */
 };
 
 struct tg_task {
@@ -81,6 +81,7 @@ struct target {
 	uint32_t ttt;
 	uint64_t n_pdus;	/* sent, ever */
 	struct sk_buf in, out;
+	size_t out_at;		/* what was taken from out already */
 	struct tg_task tasks[TG_TASKS];
 	uint8_t chap_id, chap_challenge[16];
 	uint8_t last_cmd[SK_BHS_LEN];	/* header of the last SCSI Command, for a Reject */
@@ -94,6 +95,11 @@ struct target {
 	char complaint[160];
 };
 
+/** tg_pdu_new - all zeroes but its data; free() it. Never NULL */
+struct tg_pdu *tg_pdu_new(void);
+/** tg_out - what is to be received next, and taking @n bytes of it */
+struct sk_span tg_out(const struct target *t);
+void tg_taken(struct target *t, size_t n);
 void tg_connect(struct target *t);
 void tg_close(struct target *t);
 /** tg_ffp - the login is through; @p is what the initiator understood */

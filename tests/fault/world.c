@@ -237,7 +237,7 @@ static void complete(struct sk_disk_front *f, struct sk_disk_req *req, int error
 	      (unsigned long long)q->req.off / TG_BLOCK, (unsigned long long)q->req.len / TG_BLOCK, q->stamp, error,
 	      (unsigned long long)q->began_ms);
 	ended(w, q, error);
-	w->last_error = error;
+	w->last_error = error ? error : w->last_error;
 	w->max_ms = SK_MAX(w->max_ms, w->now - q->began_ms);
 	if (error) {
 		w->failed++;
@@ -408,7 +408,8 @@ static bool receive(struct world *w)
 {
 	struct sk_err err = { 0 };
 	struct iovec iov[8];
-	size_t want = w->t.out.n, got = 0;
+	struct sk_span out = tg_out(&w->t);
+	size_t want = out.n, got = 0;
 	int n;
 
 	if (!want && w->t.open)
@@ -424,12 +425,12 @@ static bool receive(struct world *w)
 	for (int i = 0; i < n && got < want; i++) {
 		size_t k = SK_MIN(iov[i].iov_len, want - got);
 
-		memcpy(iov[i].iov_base, w->t.out.p + got, k);
+		memcpy(iov[i].iov_base, out.p + got, k);
 		got += k;
 	}
 	if (!got)
 		world_broken(w, "the engine takes nothing");
-	sk_buf_drop(&w->t.out, got);
+	tg_taken(&w->t, got);
 	if (sk_engine_rx(w->e, got, w->now, &err) < 0)
 		lose(w, &err);
 	return true;
@@ -511,6 +512,8 @@ static void begin_login(struct world *w)
 	}
 	if (w->cfg.target.mutual)
 		snprintf(c.chap.password_in, sizeof(c.chap.password_in), FAULT_SECRET_IN);
+	sk_framer_free(&w->framer);
+	sk_framer_init(&w->framer, 65536);
 	sk_login_free(w->login);
 	w->login = sk_login_new(&c, &rng, &err);
 	if (!w->login)
@@ -559,28 +562,27 @@ static bool login_send(struct world *w)
 	return true;
 }
 
-/* The next PDU of what the target sent, as wire/ would read it: whole, and nothing behind a login response. */
+/* The next PDU of what the target sent, as wire/ reads it: nothing behind a login response before the next request. */
 static bool login_recv(struct world *w)
 {
-	const uint8_t *p = (const uint8_t *)sk_buf_cstr(&w->t.out);
+	struct sk_span out = tg_out(&w->t), in = out;
 	struct sk_pdu pdu = { 0 };
 	struct sk_err err = { 0 };
-	uint32_t n = w->t.out.n < SK_BHS_LEN ? 0 : sk_bhs_data_len(p);
-	size_t need = SK_BHS_LEN + n + sk_pad4(n);
+	int got = sk_framer_feed(&w->framer, &in, &pdu, &err);
+	size_t used = out.n - in.n;
 
-	if (w->t.out.n < need || (w->t.out.n >= SK_BHS_LEN && (sk_bhs_ahs_len(p) || n > 65536))) {
-		if (w->t.open && w->t.out.n < need && n <= 65536)
-			return false;
-		sk_fail(&err, SK_ECONN, "the target closed the connection during the login");
-		note_why(w, &err);
-		post(w, (struct sk_sm_event){ .kind = SK_SM_DOWN, .why = &err });
+	tg_taken(&w->t, used);
+	if (got > 0) {
+		(void)sk_login_feed(w->login, &pdu, &err);
+		sk_pdu_free(&pdu);
 		return true;
 	}
-	memcpy(pdu.bhs, p, SK_BHS_LEN);
-	sk_buf_add(&pdu.data, p + SK_BHS_LEN, n);
-	sk_buf_drop(&w->t.out, need);
-	(void)sk_login_feed(w->login, &pdu, &err);
-	sk_pdu_free(&pdu);
+	if (got == 0 && w->t.open)
+		return used;
+	if (got == 0)
+		sk_fail(&err, SK_ECONN, "the target closed the connection during the login");
+	note_why(w, &err);
+	post(w, (struct sk_sm_event){ .kind = SK_SM_DOWN, .why = &err });
 	return true;
 }
 
@@ -758,7 +760,7 @@ void world_open(struct world *w, const struct world_cfg *cfg, struct dice *d)
 	post_kind(w, SK_SM_START);
 }
 
-void world_close(struct world *w)
+void world_logout(struct world *w)
 {
 	w->going = true;
 	w->cfg.may_fail = true;
@@ -773,6 +775,11 @@ void world_close(struct world *w)
 		if (w->m.st != SK_ST_GONE)
 			world_broken(w, "the session does not end");
 	}
+}
+
+void world_close(struct world *w)
+{
+	world_logout(w);
 	if (w->s) {
 		detach(w);
 		sk_serve_fail_all(w->s);
@@ -782,6 +789,7 @@ void world_close(struct world *w)
 	sk_serve_free(w->s);
 	sk_engine_free(w->e);
 	sk_login_free(w->login);
+	sk_framer_free(&w->framer);
 	tg_free(&w->t);
 	sk_log_to(NULL, NULL, SK_LOG_ERROR, 0);
 }

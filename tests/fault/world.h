@@ -16,6 +16,7 @@
 #include "fault/dice.h"
 #include "fault/target.h"
 #include "iscsi-session/serve.h"
+#include "proto/framer.h"
 #include "proto/login.h"
 #include "session/machine.h"
 
@@ -56,6 +57,7 @@ struct world {
 	struct sk_err post_why[32];
 	unsigned n_posts;
 	struct sk_login *login;
+	struct sk_framer framer;
 	struct sk_engine *e;
 	struct sk_serve *s;
 	struct sk_disk_front front;
@@ -83,6 +85,8 @@ struct world {
 void world_open(struct world *w, const struct world_cfg *cfg, struct dice *d);
 /** world_close - logs out (or gives up), checks that nothing is left */
 void world_close(struct world *w);
+/** world_logout - asks for the end and waits for it */
+void world_logout(struct world *w);
 /** world_step - what can be done now; false when only time can bring more */
 bool world_step(struct world *w);
 /** world_wait - to the next deadline, at most @ms; false when there is none by then (the time has passed all the same) */

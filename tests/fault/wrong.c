@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fault/wrong.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,10 +101,17 @@ static void any_data(struct target *t, struct tg_pdu *p, uint32_t arg, struct di
 		p->data[dice(d, p->n)] = (uint8_t)dice(d, 256);
 }
 
+static void resize(struct tg_pdu *p, uint32_t n)
+{
+	if (n > p->n)
+		memset(p->data + p->n, 0, n - p->n);
+	p->n = n;
+}
+
 static void other_length(struct target *t, struct tg_pdu *p, uint32_t arg, struct dice *d)
 {
 	UNUSED;
-	p->n = arg ? arg : dice(d, 300);
+	resize(p, arg ? arg : dice(d, 300));
 }
 
 static void closed_window(struct target *t, struct tg_pdu *p, uint32_t arg, struct dice *d)
@@ -156,7 +164,7 @@ static void any_sense(struct target *t, struct tg_pdu *p, uint32_t arg, struct d
 	sense(t, p, dice(d, 16) << 16 | dice(d, 256) << 8 | dice(d, 256), d);
 	p->data[2] = (uint8_t)(0x70 + dice(d, 5));
 	p->data[1] = (uint8_t)(dice(d, 3) ? 18 : dice(d, 256));
-	p->n = dice(d, 3) ? 20 : dice(d, 64);
+	resize(p, dice(d, 3) ? 20 : dice(d, 64));
 	(void)arg;
 }
 
@@ -194,10 +202,10 @@ static void before(struct target *t, struct tg_pdu *p, struct tg_pdu *extra, boo
 static void with_extra(struct target *t, struct tg_pdu *p, uint32_t arg, struct dice *d,
 		       void (*build)(struct target *, struct tg_pdu *, uint32_t, struct dice *), bool stat_sn, uint32_t times)
 {
-	struct tg_pdu *x = calloc(1, sizeof(*x));
+	struct tg_pdu *x = tg_pdu_new();
 
-	for (uint32_t i = 0; x && i < times; i++) {
-		memset(x, 0, sizeof(*x));
+	for (uint32_t i = 0; i < times; i++) {
+		memset(x, 0, offsetof(struct tg_pdu, data));
 		build(t, x, arg + (times > 1 ? i : 0), d);
 		before(t, p, x, stat_sn);
 	}
@@ -233,7 +241,7 @@ static void build_any(struct target *t, struct tg_pdu *p, uint32_t arg, struct d
 	UNUSED;
 	for (unsigned i = 0; i < SK_BHS_LEN; i++)
 		p->bhs[i] = (uint8_t)dice(d, 256);
-	p->n = dice(d, 64);
+	resize(p, dice(d, 64));
 	p->raw_len = dice(d, 2);
 }
 

@@ -256,6 +256,7 @@ static void what_was_never_sent_just_ends(void **st)
 	assert_int_equal(sk_engine_tmf(r.e, SK_TMF_ABORT_TASK, b, 0, 7, &r.err), 0);
 	assert_ptr_equal(rig_done(&r), b);
 	assert_int_equal(b->end, SK_END_ABORTED);
+	assert_true(a->unsent && b->unsent);
 	assert_true(sk_engine_next_event(r.e, &ev) && ev.kind == SK_EV_TMF && ev.code == 0 && ev.cookie == 7);
 	assert_false(rig_next(&r, &p));
 	rig_put(&r, a);
