@@ -24,6 +24,7 @@ struct item {
 };
 
 struct run {
+	struct sk_rng rng;	/* lent to the discovery as long as it runs */
 	struct sk_adm *adm;
 	const struct sk_disc_ref *ref;
 	const struct sk_record *record;
@@ -125,9 +126,9 @@ static struct sk_disc *start_st(struct run *r, const struct sk_iname *initiator)
 {
 	static const struct sk_disc_events events = { .say = told, .done = st_done };
 	struct sk_disc_cfg cfg = { .disc = r->record, .iface = r->iface, .initiator = initiator, .deadline_ms = UINT64_MAX };
-	struct sk_rng rng = sk_rng_system();
 
-	return sk_disc_start(r->loop, &rng, &cfg, &events, r, &r->err);
+	r->rng = sk_rng_system();
+	return sk_disc_start(r->loop, &r->rng, &cfg, &events, r, &r->err);
 }
 
 static struct sk_isns *start_isns(struct run *r, const struct sk_iname *initiator)
