@@ -38,8 +38,13 @@ class Siskin:
         folders = (TOP / "src" / "scripts", BUILD / "src" / "scripts")      # as they are, and those made by the build
         return found + [d / s for d in folders for s in SCRIPTS if (d / s).exists()]
 
+    def sanitized(self):
+        """Built with AddressSanitizer?"""
+        return any(b"__asan_init" in f.read_bytes() for f in self.files() if f.name == "iscsid")
+
     def env(self):
         return {
+            "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
             "SISKIN_HOMEDIR": "/etc/iscsi", "SISKIN_DBROOT": "/etc/iscsi", "SISKIN_LOCKDIR": "/run/lock/iscsi",
             "SISKIN_LIBEXECDIR": str(BUILD / "src" / "iscsi-session"),
         }
@@ -49,6 +54,9 @@ class Incumbent:
     """Debian's open-iscsi 2.1.8, the yardstick."""
 
     name = "2.1.8"
+
+    def sanitized(self):
+        return False
 
     def files(self):
         return sorted((part("incumbent") / "root" / "sbin").glob("isc*"))

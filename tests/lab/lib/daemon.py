@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """iscsid in a guest, ours or the incumbent's."""
 import json
+import re
 import signal
 
 # One request to a daemon's socket (docs/management-protocol.md): argv is the method and the parameters, as JSON.
@@ -12,6 +13,7 @@ s.sendall(b"SKM1" + struct.pack(">I", len(body)) + body)
 f = s.makefile("rb")
 print(f.read(struct.unpack(">4xI", f.read(8))[0]).decode())
 """
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:")
 SOCKET = "grep -q '@ISCSIADM_ABSTRACT_NAMESPACE$' /proc/net/unix"
 
 
@@ -38,6 +40,7 @@ class Daemon:
             raise AssertionError(f"iscsid did not end within {seconds} s of signal {sig}\n" + str(job.wait()))
         r = job.wait()
         self.log += r.out + r.err
+        assert not SANITIZER.search(r.err), r.err
         return r.rc
 
     def stop(self, seconds=20):

@@ -3,7 +3,7 @@
 import socket
 import struct
 
-from cache import GUEST, part
+from cache import GUEST, Unavailable, part
 from guest import Guest, line_pair
 
 
@@ -12,6 +12,8 @@ class Uml(Guest):
 
     def launch(self):
         folder = part("uml")
+        if self.programs and self.programs.sanitized():
+            raise Unavailable("a process has 39 bits of addresses in user-mode Linux, AddressSanitizer needs 47: use --kernel 6.1")
         self.line, theirs = line_pair()
         with theirs:
             fd = theirs.fileno()
