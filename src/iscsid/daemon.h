@@ -53,6 +53,7 @@ int sk_daemon_initiator(const struct sk_daemon *d, struct sk_iname *ret, struct 
 
 /* methods.c, login.c: what it is asked */
 void sk_daemon_handle(void *ctx, struct sk_mgmt_req *req, const char *method, struct json_object *params);
+void sk_method_explain(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params);
 void sk_method_login(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params);
 struct json_object *sk_daemon_disks(const struct sk_daemon *d, uint32_t sid);
 void sk_daemon_stop(struct sk_daemon *d);

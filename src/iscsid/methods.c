@@ -270,6 +270,7 @@ void sk_daemon_handle(void *ctx, struct sk_mgmt_req *req, const char *method, st
 		{ "config", config },
 		{ "session.login", sk_method_login },
 		{ "session.logout", logout },
+		{ "session.explain", sk_method_explain },
 		{ "session.list", list },
 		{ "session.state", state },
 		{ "session.rescan", rescan },

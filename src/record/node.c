@@ -182,6 +182,22 @@ int sk_disc_login_cfg(const struct sk_record *disc, const struct sk_record *ifac
 }
 
 /* Both zero: no pings. Exactly one: that one becomes 5 s. */
+const char *const sk_node_timer_keys[] = {
+	"node.conn[0].timeo.login_timeout",
+	"node.session.initial_login_retry_max",
+	"node.conn[0].timeo.noop_out_interval",
+	"node.conn[0].timeo.noop_out_timeout",
+	"node.session.timeo.replacement_timeout",
+	"node.session.reopen_max",
+	"node.session.iscsi.DefaultTime2Wait",
+	"node.session.iscsi.DefaultTime2Retain",
+	"node.session.err_timeo.abort_timeout",
+	"node.session.err_timeo.lu_reset_timeout",
+	"node.session.err_timeo.tgt_reset_timeout",
+	"node.conn[0].timeo.logout_timeout",
+	NULL,
+};
+
 static void noops(const struct sk_record *r, struct sk_node_timers *ret)
 {
 	bool interval = sk_record_int(r, "node.conn[0].timeo.noop_out_interval") > 0;

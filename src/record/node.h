@@ -47,6 +47,9 @@ int sk_node_login_cfg(const struct sk_record *node, const struct sk_iname *initi
 int sk_disc_login_cfg(const struct sk_record *disc, const struct sk_record *iface, const struct sk_iname *initiator,
 		      struct sk_login_cfg *ret, struct sk_err *err);
 
+/** The keys of a node record that say when something happens to a session, in the order of docs/timers.md; ends with NULL */
+extern const char *const sk_node_timer_keys[];
+
 void sk_node_timers_of(const struct sk_record *node, struct sk_node_timers *ret);
 void sk_node_limits_of(const struct sk_record *node, struct sk_node_limits *ret);
 

@@ -45,6 +45,7 @@ enum {
 	SK_ROW_RARE = 1 << 5,	/* newer or older releases only: written and shown only when it was there */
 	SK_ROW_ZERO = 1 << 6,	/* 0 is legal besides min..max */
 	SK_ROW_IFACE = 1 << 7,	/* belongs to the iface: in a node record only iface mode changes it */
+	SK_ROW_LIVE = 1 << 9,	/* a running session can take it over at once (iscsiadm --live) */
 	SK_ROW_EARLY = 1 << 8,	/* in node files it stands before the other iface rows (sk_schema_early) */
 };
 

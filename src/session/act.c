@@ -185,6 +185,7 @@ static void do_lost(struct sk_session *s)
 	if (s->health == SK_HEALTH_LOGGED_IN)
 		s->health = SK_HEALTH_FAILED;
 	sk_say_lost(s);
+	sk_session_watch_clones(s);
 	tell(&s->rescan, s, SK_RES_SESSION_NOT_CONNECTED);
 }
 

@@ -64,6 +64,7 @@ struct sk_session {
 	struct waiter *waiters;
 	struct asker logout, rescan;
 	struct sk_outage outage;	/* what the log was told of it */
+	bool clone_told;
 	bool loss_told;			/* so its end is told too */
 };
 
@@ -113,10 +114,17 @@ void sk_say_failed(struct sk_session *s);
 void sk_say_gone(const struct sk_session *s);
 void sk_say_redirect(const struct sk_session *s, bool permanent);
 
+/* clone.c: does another host use our name? */
+#define SK_CLONE_ADVICE "another host may use this InitiatorName (a cloned machine): give each its own with iscsi-iname, and clones a " \
+			"machine-id of their own (systemd-machine-id-setup)"
+bool sk_session_clone_suspected(const struct sk_session *s);
+void sk_session_watch_clones(struct sk_session *s);	/* after a loss: says so once */
+
 /* watch.c: sees that every deadline is kept; @ctx is a struct sk_sessions */
 void sk_sessions_watch(void *ctx);
 
 /* sessions.c: all of them */
+struct sk_session *sk_sessions_by_sid(const struct sk_sessions *all, uint32_t sid);	/* NULL: none */
 bool sk_sessions_take_slot(struct sk_session *s);
 void sk_sessions_give_slot(struct sk_session *s);
 void sk_sessions_next(struct sk_sessions *all);

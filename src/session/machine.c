@@ -95,6 +95,7 @@ static enum sk_sm_state lost(struct sk_sm *m, const struct sk_err *why, uint32_t
 	say(m, SK_CAUSE_LOST, why);
 	m->recoveries++;
 	m->attempts = m->tries = 0;
+	m->lost_at = now;
 	m->brief = now - m->up_since < SK_STABLE_MS ? SK_MIN(m->brief + 1, 1000U) : 0;
 	m->not_before = after(now, sk_policy_time2wait(wait_ms, m->cfg.time2wait_ms));
 	m->next_attempt = after(now, sk_policy_hold((uint32_t)(m->not_before - now), m->brief, m->cfg.seed));
@@ -132,6 +133,7 @@ static enum sk_sm_state do_adopt_up(struct sk_sm *m, const struct sk_sm_event *e
 static enum sk_sm_state do_adopt_down(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)
 {
 	do_adopt_up(m, ev, now);
+	m->lost_at = now;
 	m->recoveries++;
 	return attempt(m, now);
 }

@@ -124,6 +124,7 @@ struct sk_sm {
 
 	uint64_t window_end, attempt_end, answer_by, next_attempt;
 	uint64_t up_since;   /* when the data path last got a connection */
+	uint64_t lost_at;    /* when the last one was lost */
 	uint64_t not_before; /* Time2Wait of the last loss: not even a kick comes earlier */
 	uint64_t entered;    /* when the present state began */
 };

@@ -124,7 +124,7 @@ static void append(struct sk_session *s)
 	*at = s;
 }
 
-static struct sk_session *by_sid(const struct sk_sessions *all, uint32_t sid)
+struct sk_session *sk_sessions_by_sid(const struct sk_sessions *all, uint32_t sid)
 {
 	for (struct sk_session *s = all->first; s; s = s->next)
 		if (sid && !s->dead && s->t->ops->sid(s->x) == sid)
@@ -314,7 +314,7 @@ int sk_sessions_login(struct sk_sessions *all, struct sk_record *taken_node, con
 
 int sk_sessions_logout(struct sk_sessions *all, uint32_t sid, bool force, sk_outcome_fn *done, void *ctx, struct sk_err *err)
 {
-	struct sk_session *s = by_sid(all, sid);
+	struct sk_session *s = sk_sessions_by_sid(all, sid);
 
 	if (!s)
 		return sk_fail(err, SK_ENOENT, "session %u is not known", sid);
@@ -329,7 +329,7 @@ int sk_sessions_logout(struct sk_sessions *all, uint32_t sid, bool force, sk_out
 
 int sk_sessions_rescan(struct sk_sessions *all, uint32_t sid, sk_outcome_fn *done, void *ctx, struct sk_err *err)
 {
-	struct sk_session *s = by_sid(all, sid);
+	struct sk_session *s = sk_sessions_by_sid(all, sid);
 
 	if (!s)
 		return sk_fail(err, SK_ENOENT, "session %u is not known", sid);
@@ -345,7 +345,7 @@ int sk_sessions_rescan(struct sk_sessions *all, uint32_t sid, sk_outcome_fn *don
 
 int sk_sessions_stats(struct sk_sessions *all, uint32_t sid, sk_stats_fn *done, void *ctx, struct sk_err *err)
 {
-	struct sk_session *s = by_sid(all, sid);
+	struct sk_session *s = sk_sessions_by_sid(all, sid);
 
 	if (!s)
 		return sk_fail(err, SK_ENOENT, "session %u is not known", sid);
@@ -380,7 +380,7 @@ unsigned sk_sessions_list(struct sk_sessions *all, sk_session_visit *visit, void
 
 int sk_sessions_info(struct sk_sessions *all, uint32_t sid, struct sk_session_info *ret, struct sk_err *err)
 {
-	const struct sk_session *s = by_sid(all, sid);
+	const struct sk_session *s = sk_sessions_by_sid(all, sid);
 
 	if (!s)
 		return sk_fail(err, SK_ENOENT, "session %u is not known", sid);

@@ -157,10 +157,13 @@ static void told_health(struct sk_xsess *x, struct json_object *p)
 
 static void told_down(struct sk_xsess *x, struct json_object *p)
 {
-	const char *why = sk_msg_str(p, "why");
+	const char *why = sk_msg_str(p, "why"), *code = sk_msg_str(p, "code");
 	struct sk_err err = { 0 };
 
 	sk_fail(&err, SK_ECONN, "%s", why ? why : "connection lost");
+	for (int c = SK_EINVAL; code && c <= SK_EDOMAIN; c++)
+		if (!strcmp(code, sk_code_name((enum sk_code)c)))
+			err.code = (enum sk_code)c;
 	x->ev->down(x->ctx, &err);
 }
 
