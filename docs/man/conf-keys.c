@@ -45,6 +45,8 @@ static void row(const struct sk_schema_row *r)
 	printf(". Default: ");
 	put(*r->def ? r->def : "none");
 	printf(".\n%s\n", effect(r->effect));
+	if (r->flags & SK_ROW_LIVE)
+		printf("A running session takes it over with\n.BR \\-\\-live .\n");
 	if (r->flags & SK_ROW_MASKED)
 		printf("A secret: shown as stars unless asked for.\n");
 	sk_buf_free(&legal);

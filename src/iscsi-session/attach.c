@@ -69,6 +69,11 @@ static int get_texts(struct json_object *o, bool reattach, struct sk_sys_session
 	return 0;
 }
 
+static uint32_t err_timeout(int64_t s)
+{
+	return s > 0 ? (uint32_t)SK_MIN(s, (int64_t)3600) : 0;
+}
+
 int sk_timers_read(struct json_object *o, struct sk_b_timers *t, struct sk_sys_session *pub, struct sk_err *err)
 {
 	struct sk_b_timers new = *t;
@@ -85,6 +90,9 @@ int sk_timers_read(struct json_object *o, struct sk_b_timers *t, struct sk_sys_s
 	pub->abort_tmo = sk_msg_int(o, "abort", pub->abort_tmo);
 	pub->lu_reset_tmo = sk_msg_int(o, "lu_reset", pub->lu_reset_tmo);
 	pub->tgt_reset_tmo = sk_msg_int(o, "tgt_reset", pub->tgt_reset_tmo);
+	t->abort_s = err_timeout(pub->abort_tmo);
+	t->lu_reset_s = err_timeout(pub->lu_reset_tmo);
+	t->tgt_reset_s = err_timeout(pub->tgt_reset_tmo);
 	return 0;
 }
 
@@ -135,11 +143,6 @@ static int check_names(struct sk_sys_session *pub, struct sk_err *err)
 }
 
 /* How long a task management function may take; what is not told or not sensible is left to the engine. */
-static uint32_t err_timeout(int64_t s)
-{
-	return s > 0 ? (uint32_t)SK_MIN(s, (int64_t)3600) : 0;
-}
-
 int sk_attach_read(struct json_object *o, struct sk_b_start *ret, struct sk_sys_session *ret_pub, struct sk_err *err)
 {
 	struct sk_sys_session pub = { .user = true, .abort_tmo = -1, .lu_reset_tmo = -1, .tgt_reset_tmo = -1 };
@@ -157,9 +160,6 @@ int sk_attach_read(struct json_object *o, struct sk_b_start *ret, struct sk_sys_
 	pub.tpgt = (int32_t)tpgt;
 	st.cmds_max = (uint32_t)(cmds > 4000 ? 4000 : cmds);
 	st.queue_depth = (uint32_t)depth;
-	st.abort_s = err_timeout(pub.abort_tmo);
-	st.lu_reset_s = err_timeout(pub.lu_reset_tmo);
-	st.tgt_reset_s = err_timeout(pub.tgt_reset_tmo);
 	st.scan = sk_msg_bool(o, "scan", true);
 	st.fast_abort = sk_msg_bool(o, "fast_abort", true);
 	st.read_only = sk_msg_bool(o, "read_only", false);

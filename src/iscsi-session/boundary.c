@@ -29,11 +29,12 @@ struct field {
 	AT(NUMBER, s, protocol_level), AT(NUMBER, s, tpgt), AT(NUMBER, s, tsih), AT(BYTES, s, isid),    \
 	AT(NUMBER, s, cmd_sn), AT(NUMBER, s, exp_cmd_sn), AT(NUMBER, s, max_cmd_sn),                    \
 	AT(NUMBER, s, exp_stat_sn), AT(TEXT, s, target_alias)
-#define TIMERS(s) AT(NUMBER, s, replacement_s), AT(NUMBER, s, noop_interval_s), AT(NUMBER, s, noop_timeout_s)
+#define TIMERS(s)                                                                                       \
+	AT(NUMBER, s, replacement_s), AT(NUMBER, s, noop_interval_s), AT(NUMBER, s, noop_timeout_s),    \
+	AT(NUMBER, s, abort_s), AT(NUMBER, s, lu_reset_s), AT(NUMBER, s, tgt_reset_s)
 
 static const struct field start_fields[] = {
-	PARAMS(start.params), TIMERS(start.timers), AT(NUMBER, start, abort_s), AT(NUMBER, start, lu_reset_s),
-	AT(NUMBER, start, tgt_reset_s), AT(NUMBER, start, cmds_max), AT(NUMBER, start, queue_depth),
+	PARAMS(start.params), TIMERS(start.timers), AT(NUMBER, start, cmds_max), AT(NUMBER, start, queue_depth),
 	AT(BOOLEAN, start, scan), AT(BOOLEAN, start, fast_abort), AT(BOOLEAN, start, read_only), { 0, 0, NUMBER },
 };
 static const struct field params_fields[] = { PARAMS(params), { 0, 0, NUMBER } };

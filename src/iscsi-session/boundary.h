@@ -52,12 +52,12 @@ struct sk_b_timers {
 	int32_t replacement_s;		/* < 0: wait for ever; 0: fail at once */
 	uint32_t noop_interval_s;	/* 0: no pings */
 	uint32_t noop_timeout_s;
+	uint32_t abort_s, lu_reset_s, tgt_reset_s;	/* 0: the engine's own */
 };
 
 struct sk_b_start {
 	struct sk_params params;
 	struct sk_b_timers timers;
-	uint32_t abort_s, lu_reset_s, tgt_reset_s;	/* 0: the engine's own */
 	uint32_t cmds_max, queue_depth;
 	bool scan, fast_abort, read_only;
 };

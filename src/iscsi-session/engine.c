@@ -137,12 +137,17 @@ static void drop(void *ctx, const struct sk_err *why)
 
 /* What the keeper says */
 
+static uint32_t ms_of(uint32_t s)
+{
+	return SK_MIN(s, 3600U) * 1000;
+}
+
 static int make_engine(struct proc *p, const struct sk_b_start *st, int *taken_fuse, struct sk_err *err)
 {
 	const struct sk_engine_cfg ec = {
 		.max_tasks = st->cmds_max + SK_SERVE_SPARE, .fast_abort = st->fast_abort,
-		.abort_ms = SK_MIN(st->abort_s, 3600U) * 1000, .lu_reset_ms = SK_MIN(st->lu_reset_s, 3600U) * 1000,
-		.tgt_reset_ms = SK_MIN(st->tgt_reset_s, 3600U) * 1000,
+		.abort_ms = ms_of(st->timers.abort_s), .lu_reset_ms = ms_of(st->timers.lu_reset_s),
+		.tgt_reset_ms = ms_of(st->timers.tgt_reset_s),
 	};
 	const struct sk_disk_front_cfg fc = { .depth = SK_MIN(st->cmds_max, 256U), .max_io = MAX_IO };
 	const struct sk_disk_events fe = { .submit = submit };
@@ -237,6 +242,7 @@ static void handle(struct proc *p, const struct sk_b_msg *m, int *fds)
 		break;
 	case SK_B_TIMERS:
 		sk_serve_timers(p->s, &m->timers);
+		sk_engine_patience(p->e, ms_of(m->timers.abort_s), ms_of(m->timers.lu_reset_s), ms_of(m->timers.tgt_reset_s));
 		break;
 	case SK_B_HALT:
 		halt(p);

@@ -137,7 +137,7 @@ static bool needs_store(const struct sk_adm *adm)
 
 	if (a->mode != SK_MODE_SESSION)
 		return a->mode != SK_MODE_HOST;
-	return adm->sid && (a->ops || (a->level < 1 && !a->logout && !a->rescan && !a->stats));
+	return adm->sid && !a->explain && (a->ops || (a->level < 1 && !a->logout && !a->rescan && !a->stats));
 }
 
 static int run_mode(struct sk_adm *adm)
@@ -145,6 +145,11 @@ static int run_mode(struct sk_adm *adm)
 	struct sk_err err = { 0 };
 	int code;
 
+	if (adm->args.live && adm->args.ops != SK_OP_UPDATE) {
+		sk_warn(adm, "--live goes with -o update");
+		sk_doc_error(adm, SK_RES_INVAL, NULL, NULL);
+		return SK_RES_INVAL;
+	}
 	adm->hush_records = !only_shows(&adm->args);
 	adm->store = sk_store_open(&adm->places, &err);
 	if (!adm->store && needs_store(adm)) {

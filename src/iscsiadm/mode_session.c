@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "iscsiadm/explain.h"
 #include "iscsiadm/login.h"
 #include "iscsiadm/logout.h"
 #include "iscsiadm/node_make.h"
@@ -9,6 +10,7 @@
 
 /* clang-format off */
 static bool has_sid(const struct sk_adm *adm) { return adm->sid; }
+static bool has_explain(const struct sk_adm *adm) { return adm->args.explain; }
 static bool has_logout(const struct sk_adm *adm) { return adm->args.logout; }
 static bool has_rescan(const struct sk_adm *adm) { return adm->args.rescan; }
 static bool has_stats(const struct sk_adm *adm) { return adm->args.stats; }
@@ -31,6 +33,7 @@ static bool wants_print(const struct sk_adm *adm)
 static const struct sk_sel all = { .port = -1 };
 
 /* clang-format off */
+static int explain_all(struct sk_adm *adm) { return sk_explain_selected(adm, &all); }
 static int logout_all(struct sk_adm *adm) { return sk_logout_selected(adm, &all); }
 static int rescan_all(struct sk_adm *adm) { return sk_rescan_selected(adm, &all); }
 static int stats_all(struct sk_adm *adm) { return sk_stats_selected(adm, &all); }
@@ -132,6 +135,7 @@ static int refuse_op(struct sk_adm *adm, const struct sk_sel *sel)
 
 /* clang-format off */
 static int run_print(struct sk_adm *adm) { return with_session(adm, print_one); }
+static int run_explain(struct sk_adm *adm) { return with_session(adm, sk_explain_selected); }
 static int run_new(struct sk_adm *adm) { return with_session(adm, one_more); }
 static int run_rescan(struct sk_adm *adm) { return with_session(adm, sk_rescan_selected); }
 static int run_stats(struct sk_adm *adm) { return with_session(adm, sk_stats_selected); }
@@ -144,6 +148,7 @@ static int run_refuse(struct sk_adm *adm) { return with_session(adm, refuse_op);
 /* clang-format on */
 
 static const struct sk_adm_rule one_rules[] = {
+	{ has_explain, run_explain },
 	{ wants_print, run_print }, { op_new, run_new },	 { has_rescan, run_rescan },
 	{ has_stats, run_stats },   { logout_and_op, run_both }, { has_logout, run_logout },
 	{ op_show, run_show },	    { op_update, run_update },	 { op_delete, run_delete },
@@ -156,7 +161,7 @@ static int one_session(struct sk_adm *adm)
 }
 
 static const struct sk_adm_rule rules[] = {
-	{ has_sid, one_session }, { has_logout, logout_all },  { has_rescan, rescan_all },
+	{ has_sid, one_session }, { has_explain, explain_all }, { has_logout, logout_all },  { has_rescan, rescan_all },
 	{ has_stats, stats_all }, { op_new, new_without_sid }, { NULL, list },
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "iscsiadm/daemon.h"
+#include "iscsiadm/live.h"
 #include "iscsiadm/node_make.h"
 #include "iscsiadm/node_record.h"
 #include "iscsiadm/values.h"
@@ -313,8 +314,12 @@ int sk_node_update(struct sk_adm *adm, const struct sk_sel *sel)
 	}
 	code = check_names(adm);
 	if (!code)
+		code = sk_live_check(adm);
+	if (!code)
 		code = check_transport_free(adm, sel);
-	return code ? code : with_lock(adm, sel, update_locked);
+	if (!code)
+		code = with_lock(adm, sel, update_locked);
+	return code || !adm->args.live ? code : sk_live_apply(adm, sel);
 }
 
 /* --- delete ------------------------------------------------------------------------------------------ */

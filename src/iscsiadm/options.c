@@ -56,6 +56,8 @@ const struct sk_opt_row sk_adm_options[] = {
 	{ SK_LONG_HOMEDIR, "use-homedir", true, ALL },
 	{ SK_LONG_DBROOT, "use-dbroot", true, ALL },
 	{ SK_LONG_RUNDIR, "use-rundir", true, ALL },
+	{ SK_LONG_EXPLAIN, "explain", false, SESS },
+	{ SK_LONG_LIVE, "live", false, NODE | SESS },
 };
 const size_t sk_adm_n_options = SK_ARRAY_LEN(sk_adm_options);
 
@@ -321,6 +323,8 @@ static void take_plain(struct sk_adm_args *a, int letter, char *arg)
 	case SK_LONG_HOMEDIR: a->homedir = arg; break;
 	case SK_LONG_DBROOT: a->dbroot = arg; break;
 	case SK_LONG_RUNDIR: a->rundir = arg; break;
+	case SK_LONG_EXPLAIN: a->explain = true; break;
+	case SK_LONG_LIVE: a->live = true; break;
 	}
 	/* clang-format on */
 }

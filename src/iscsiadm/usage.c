@@ -18,6 +18,8 @@ const char sk_adm_usage[] =
 	"  iscsiadm -m node -U all|automatic|manual\n"
 	"  iscsiadm -m session [-P 0..3] [-S] [-r SESSION] [-u | -R | -s | -o OP ...]       SESSION: number or "
 	"sysfs path\n"
+	"  iscsiadm -m session --explain [-r SESSION]        why each session is as it is, what comes next, every timer\n"
+	"  iscsiadm -m node|session ... -o update --live     the change holds for running sessions too\n"
 	"  iscsiadm -m iface [-I IFACE] [-P 0|1] [-o new|show|update|delete|apply] [-n KEY -v VALUE]...\n"
 	"  iscsiadm -m iface -I IFACE -C ping -a ADDRESS [-b SIZE] [-c COUNT] [-i SECONDS]\n"
 	"  iscsiadm -m host [-P 0..4] [-H HOST] [-C chap|flashnode|stats] [-o OP] [-x INDEX] [-A ipv4|ipv6]\n"

@@ -187,6 +187,43 @@ static void stats(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_obje
 	refuse(req, &err);
 }
 
+static void timers_done(void *ctx, const struct sk_err *err)
+{
+	struct asked *a = ctx;
+	struct json_object *o;
+
+	if (err) {
+		sk_mgmt_refuse(a->req, SK_RES_INTERNAL, err);
+	} else {
+		o = json_object_new_object();
+		put_int(o, "sid", a->sid);
+		sk_mgmt_answer(a->req, o);
+	}
+	free(a);
+}
+
+#define CHANGES_MAX 32
+
+static void timers(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params)
+{
+	struct json_object *values = sk_msg_obj(params, "values");
+	struct sk_change changes[CHANGES_MAX];
+	struct sk_err err = { 0 };
+	struct asked *a = asked_new(d, req, params, &err);
+	unsigned n = 0;
+
+	if (a && (!values || json_object_object_length(values) < 1 || json_object_object_length(values) > CHANGES_MAX)) {
+		sk_fail(&err, SK_EINVAL, "the request has no values, or more than %d", CHANGES_MAX);
+	} else if (a) {
+		json_object_object_foreach(values, key, value)
+			changes[n++] = (struct sk_change){ key, json_object_get_string(value) };
+		if (sk_sessions_timers(d->sessions, a->sid, changes, n, timers_done, a, &err) == 0)
+			return;
+	}
+	free(a);
+	refuse(req, &err);
+}
+
 /* --- looking ------------------------------------------------------------------------------------------------- */
 
 static struct json_object *portal_text(const char *host, uint16_t port)
@@ -275,6 +312,7 @@ void sk_daemon_handle(void *ctx, struct sk_mgmt_req *req, const char *method, st
 		{ "session.state", state },
 		{ "session.rescan", rescan },
 		{ "session.stats", stats },
+		{ "session.timers", timers },
 		{ "shutdown", shut_down },
 	};
 	struct sk_daemon *d = ctx;

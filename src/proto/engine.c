@@ -94,6 +94,13 @@ static int params_check(const struct sk_params *p, struct sk_err *err)
 	return 0;
 }
 
+void sk_engine_patience(struct sk_engine *e, uint32_t abort_ms, uint32_t lu_reset_ms, uint32_t tgt_reset_ms)
+{
+	e->cfg.abort_ms = abort_ms ? abort_ms : 15000;
+	e->cfg.lu_reset_ms = lu_reset_ms ? lu_reset_ms : 30000;
+	e->cfg.tgt_reset_ms = tgt_reset_ms ? tgt_reset_ms : 30000;
+}
+
 struct sk_engine *sk_engine_new(const struct sk_engine_cfg *cfg, const struct sk_params *params, struct sk_err *err)
 {
 	struct sk_engine *e;
@@ -110,9 +117,7 @@ struct sk_engine *sk_engine_new(const struct sk_engine_cfg *cfg, const struct sk
 		return NULL;
 	}
 	e->cfg = *cfg;
-	e->cfg.abort_ms = cfg->abort_ms ? cfg->abort_ms : 15000;
-	e->cfg.lu_reset_ms = cfg->lu_reset_ms ? cfg->lu_reset_ms : 30000;
-	e->cfg.tgt_reset_ms = cfg->tgt_reset_ms ? cfg->tgt_reset_ms : 30000;
+	sk_engine_patience(e, cfg->abort_ms, cfg->lu_reset_ms, cfg->tgt_reset_ms);
 	e->par = *params;
 	e->hdr_crc = sk_crc32c_small_best();
 	e->bound_ms = UINT64_MAX;

@@ -168,6 +168,9 @@ int sk_engine_tmf(struct sk_engine *e, enum sk_tmf fn, struct sk_task *ref, uint
 /** sk_engine_logout - queue a Logout Request, reason 0; nothing new is sent afterwards */
 int sk_engine_logout(struct sk_engine *e, struct sk_err *err);
 
+/** sk_engine_patience - other waits for task management, 0 for each means its default; for functions sent from now on */
+void sk_engine_patience(struct sk_engine *e, uint32_t abort_ms, uint32_t lu_reset_ms, uint32_t tgt_reset_ms);
+
 /** sk_engine_timers - act on task deadlines (abort, then escalate); returns the next deadline or UINT64_MAX.
  * *lost is set when escalation ended at "drop the connection" (session recovery). */
 uint64_t sk_engine_timers(struct sk_engine *e, uint64_t now_ms, bool *lost);

@@ -79,6 +79,15 @@ int sk_sessions_logout(struct sk_sessions *all, uint32_t sid, bool force, sk_out
 int sk_sessions_rescan(struct sk_sessions *all, uint32_t sid, sk_outcome_fn *done, void *ctx, struct sk_err *err);
 /** sk_sessions_stats - the transport's own counters; -1: SK_ENOENT, SK_ENOTCONN, SK_ENOTSUP */
 int sk_sessions_stats(struct sk_sessions *all, uint32_t sid, sk_stats_fn *done, void *ctx, struct sk_err *err);
+/** A record key and its new value; lent. */
+struct sk_change {
+	const char *key, *value;
+};
+/** sk_sessions_timers - change times of a running session at once (rows of the schema with SK_ROW_LIVE). 0: @done is called
+ * once, perhaps after the session is gone. -1 and nothing is changed: SK_ENOENT, SK_EINVAL (key or value), SK_ENOTCONN,
+ * SK_EBUSY, SK_ENOTSUP */
+int sk_sessions_timers(struct sk_sessions *all, uint32_t sid, const struct sk_change *changes, unsigned n, sk_timers_fn *done,
+		       void *ctx, struct sk_err *err);
 /** sk_sessions_kick - do not wait any longer: addresses or links changed, or a person asks */
 void sk_sessions_kick(struct sk_sessions *all);
 

@@ -60,6 +60,8 @@ struct sk_stat {
 };
 typedef void sk_stats_fn(void *ctx, const struct sk_stat *stats, unsigned n, const struct sk_err *err);
 
+typedef void sk_timers_fn(void *ctx, const struct sk_err *err);	/* err NULL: done */
+
 struct sk_transport_ops {
 	const char *name;
 	struct sk_xsess *(*create)(struct sk_transport *t, const struct sk_xsess_cfg *cfg,
@@ -86,6 +88,9 @@ struct sk_transport_ops {
 	 * kernel); @told is the last word of it. NULL: everything is told */
 	enum sk_xsess_health (*look)(const struct sk_xsess *x, enum sk_xsess_health told);
 	int (*stats)(struct sk_xsess *x, sk_stats_fn *fn, void *ctx, struct sk_err *err);
+	/** timers - @node, whose times differ from those of the record before, is the session's record from now on (copied), also
+	 * for who adopts it. The answer says whether the data path has them; without a connection they wait for the next one */
+	int (*timers)(struct sk_xsess *x, const struct sk_record *node, sk_timers_fn *fn, void *ctx, struct sk_err *err);
 };
 
 struct sk_transport {

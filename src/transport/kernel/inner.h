@@ -124,6 +124,8 @@ struct sk_kcmd {
 	struct sk_buf text; /* stats: the answer; users: who has a disk open */
 	sk_stats_fn *stats;
 	void *stats_ctx;
+	sk_timers_fn *timers;
+	void *timers_ctx;
 };
 
 static inline struct sk_kernel *sk_kernel(struct sk_transport *t)
@@ -145,6 +147,7 @@ void sk_kobj_put(struct sk_kobj *o); /* NULL is fine */
 
 /* steps.c: on the order thread */
 int sk_kstep_attach(struct sk_kcmd *c, struct sk_err *err);
+int sk_kstep_timers(struct sk_kcmd *c, struct sk_err *err);
 int sk_kstep_send(struct sk_kcmd *c, struct sk_err *err);
 int sk_kstep_start(struct sk_kcmd *c, struct sk_err *err);
 int sk_kstep_stop(struct sk_kcmd *c, struct sk_err *err);

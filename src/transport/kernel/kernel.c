@@ -355,6 +355,45 @@ static int kernel_stats(struct sk_xsess *x, sk_stats_fn *fn, void *ctx, struct s
 	return 0;
 }
 
+/* ------------------------------------------------------------------------------------------------------------- timers */
+
+static void after_timers(struct sk_kcmd *c)
+{
+	c->timers(c->timers_ctx, c->rc < 0 ? &c->err : NULL);
+}
+
+/* Without a connection the kernel takes none but the replacement timeout; all are set again before the next login. */
+static int kernel_timers(struct sk_xsess *x, const struct sk_record *node, sk_timers_fn *fn, void *ctx, struct sk_err *err)
+{
+	struct sk_record *copy;
+	struct sk_kcmd *c;
+
+	if (!x->o || !x->up_once)
+		return sk_fail(err, SK_ENOTCONN, "the session has no connection");
+	copy = sk_record_copy(node, err);
+	c = copy ? sk_kcmd_new(x->k, x, sk_kstep_timers, after_timers, err) : NULL;
+	if (!c) {
+		sk_record_free(copy);
+		return -1;
+	}
+	c->params = malloc(sizeof(*c->params));
+	if (!c->params) {
+		sk_record_free(copy);
+		sk_kcmd_drop(c);
+		return sk_fail(err, SK_ENOMEM, "no memory");
+	}
+	sk_kparams_timers(c->params, copy);
+	if (x->st != SK_K_UP)
+		c->params->n = 1;	/* the replacement timeout is the first */
+	c->timers = fn;
+	c->timers_ctx = ctx;
+	sk_record_free(x->node);
+	x->node = copy;
+	keep(x, x->o, true);
+	sk_kcmd_order(c);
+	return 0;
+}
+
 /* -------------------------------------------------------------------------------------------------- the session's life */
 
 static struct sk_xsess *kernel_create(struct sk_transport *t, const struct sk_xsess_cfg *cfg,
@@ -441,7 +480,7 @@ struct sk_transport *sk_kernel_transport_new(struct sk_loop *loop, const struct 
 		.name = "kernel", .create = kernel_create, .sid = kernel_sid, .open = kernel_open, .send = kernel_send,
 		.handoff = kernel_handoff, .halt = kernel_halt, .rescan = kernel_rescan, .end = sk_kernel_end,
 		.forget = sk_kernel_free, .adopt = sk_kernel_adopt, .bind = kernel_bind, .tag = kernel_tag,
-		.initiator = kernel_initiator, .stats = kernel_stats, .look = kernel_look,
+		.initiator = kernel_initiator, .stats = kernel_stats, .timers = kernel_timers, .look = kernel_look,
 	};
 	struct sk_kernel *k = calloc(1, sizeof(*k));
 

@@ -51,13 +51,30 @@ static void add_chap(struct sk_kparams *l, const struct sk_record *r)
 	add_key(l, SK_NLP_PASSWORD_IN, r, "node.session.auth.password_in");
 }
 
+static void add_timers(struct sk_kparams *l, const struct sk_record *r)
+{
+	struct sk_node_timers t;
+
+	sk_node_timers_of(r, &t);
+	add_int(l, SK_NLP_SESS_RECOVERY_TMO, seconds(t.replacement_ms));
+	add_int(l, SK_NLP_ABORT_TMO, seconds(t.abort_ms));
+	add_int(l, SK_NLP_LU_RESET_TMO, seconds(t.lu_reset_ms));
+	add_int(l, SK_NLP_TGT_RESET_TMO, seconds(t.tgt_reset_ms));
+	add_int(l, SK_NLP_PING_TMO, seconds(t.noop_timeout_ms));
+	add_int(l, SK_NLP_RECV_TMO, seconds(t.noop_interval_ms));
+}
+
+void sk_kparams_timers(struct sk_kparams *ret, const struct sk_record *node)
+{
+	memset(ret, 0, sizeof(*ret));
+	add_timers(ret, node);
+}
+
 void sk_kparams_login(struct sk_kparams *ret, const struct sk_record *r, const char *initiator, const char *iface)
 {
 	struct sk_node_limits limits;
-	struct sk_node_timers t;
 
 	memset(ret, 0, sizeof(*ret));
-	sk_node_timers_of(r, &t);
 	sk_node_limits_of(r, &limits);
 	add_key(ret, SK_NLP_TARGET_NAME, r, "node.name");
 	add(ret, false, SK_NLP_INITIATOR_NAME, initiator);
@@ -65,13 +82,8 @@ void sk_kparams_login(struct sk_kparams *ret, const struct sk_record *r, const c
 	add_key(ret, SK_NLP_PERSISTENT_ADDRESS, r, "node.conn[0].address");
 	add_key(ret, SK_NLP_PERSISTENT_PORT, r, "node.conn[0].port");
 	add_chap(ret, r);
-	add_int(ret, SK_NLP_SESS_RECOVERY_TMO, seconds(t.replacement_ms));
 	add_int(ret, SK_NLP_FAST_ABORT, limits.fast_abort);
-	add_int(ret, SK_NLP_ABORT_TMO, seconds(t.abort_ms));
-	add_int(ret, SK_NLP_LU_RESET_TMO, seconds(t.lu_reset_ms));
-	add_int(ret, SK_NLP_TGT_RESET_TMO, seconds(t.tgt_reset_ms));
-	add_int(ret, SK_NLP_PING_TMO, seconds(t.noop_timeout_ms));
-	add_int(ret, SK_NLP_RECV_TMO, seconds(t.noop_interval_ms));
+	add_timers(ret, r);
 	add(ret, true, SK_NLH_NETDEV_NAME, sk_record_get(r, "iface.net_ifacename"));
 	add(ret, true, SK_NLH_HWADDRESS, sk_record_get(r, "iface.hwaddress"));
 	add(ret, true, SK_NLH_INITIATOR_NAME, initiator);

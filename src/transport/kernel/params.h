@@ -22,6 +22,8 @@ struct sk_kparams {
 
 /** sk_kparams_login - what is set once the socket is bound and before the first login PDU */
 void sk_kparams_login(struct sk_kparams *ret, const struct sk_record *node, const char *initiator, const char *iface);
+/** sk_kparams_timers - the times alone, which a running session takes over at once */
+void sk_kparams_timers(struct sk_kparams *ret, const struct sk_record *node);
 /** sk_kparams_negotiated - what the login settled; set after it and before the start */
 void sk_kparams_negotiated(struct sk_kparams *ret, const struct sk_params *p);
 void sk_kparams_free(struct sk_kparams *p); /* NULL is fine; wipes secrets */

@@ -200,6 +200,11 @@ static int set_params(const struct sk_kcmd *c, struct sk_err *err)
 	return rc;
 }
 
+int sk_kstep_timers(struct sk_kcmd *c, struct sk_err *err)
+{
+	return set_params(c, err);
+}
+
 int sk_kstep_send(struct sk_kcmd *c, struct sk_err *err)
 {
 	struct sk_buf out = { 0 };

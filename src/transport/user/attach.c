@@ -37,7 +37,7 @@ static int64_t seconds(int64_t ms)
 	return ms < 0 ? -1 : (ms + 999) / 1000;
 }
 
-static struct json_object *timers(const struct sk_record *r)
+struct json_object *sk_user_timers_params(const struct sk_record *r)
 {
 	struct json_object *o = json_object_new_object();
 	struct sk_node_timers t;
@@ -87,7 +87,7 @@ struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct
 	put_int(o, "tpgt", p->tpgt >= 0 ? p->tpgt : sk_record_int(r, "node.tpgt"));
 	put_int(o, "cmds_max", limits.cmds_max);
 	put_int(o, "queue_depth", limits.queue_depth);
-	json_object_object_add(o, "timers", timers(r));
+	json_object_object_add(o, "timers", sk_user_timers_params(r));
 	json_object_object_add(o, "scan", json_object_new_boolean(!x->scan_by_hand));
 	json_object_object_add(o, "fast_abort", json_object_new_boolean(limits.fast_abort));
 	json_object_object_add(o, "read_only", json_object_new_boolean(false));

@@ -178,16 +178,14 @@ void sk_udir_about(const struct sk_places *p, uint32_t sid, char *initiator, siz
 	snprintf(tag, nt, "%.*s", (int)strcspn(second, "\n"), second);
 }
 
-int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_record *node, const char *initiator,
-		   const char *tag, struct sk_err *err)
+int sk_udir_replace_record(const struct sk_places *p, uint32_t sid, const struct sk_record *node, struct sk_err *err)
 {
-	char dir[400], path[400], tmp[400];
+	char path[400], tmp[400];
 	struct sk_buf text = { 0 };
 	int got = -1;
 
-	if (sk_udir_path(p, sid, NULL, dir, sizeof(dir), err) < 0 ||
-	    sk_udir_path(p, sid, "record", path, sizeof(path), err) < 0 ||
-	    sk_udir_path(p, sid, "record.new", tmp, sizeof(tmp), err) < 0 || make_dir(dir, err) < 0)
+	if (sk_udir_path(p, sid, "record", path, sizeof(path), err) < 0 ||
+	    sk_udir_path(p, sid, "record.new", tmp, sizeof(tmp), err) < 0)
 		return -1;
 	sk_record_print(&text, node, SK_FORM_FILE);
 	if (text.nomem)
@@ -199,7 +197,18 @@ int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_reco
 		got = sk_fail_sys(err, errno, "replace %s", path);
 	if (got < 0)
 		unlink(tmp);
-	return got < 0 ? got : write_about(p, sid, initiator, tag, err);
+	return got;
+}
+
+int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_record *node, const char *initiator,
+		   const char *tag, struct sk_err *err)
+{
+	char dir[400];
+
+	if (sk_udir_path(p, sid, NULL, dir, sizeof(dir), err) < 0 || make_dir(dir, err) < 0 ||
+	    sk_udir_replace_record(p, sid, node, err) < 0)
+		return -1;
+	return write_about(p, sid, initiator, tag, err);
 }
 
 struct sk_record *sk_udir_record(const struct sk_places *p, uint32_t sid, struct sk_err *err)

@@ -23,6 +23,9 @@ int sk_udir_path(const struct sk_places *p, uint32_t sid, const char *name, char
 int sk_udir_create(const struct sk_places *p, uint32_t sid, const struct sk_record *node, const char *initiator,
 		   const char *tag, struct sk_err *err);
 
+/** sk_udir_replace_record - another record in its place, whole or not at all */
+int sk_udir_replace_record(const struct sk_places *p, uint32_t sid, const struct sk_record *node, struct sk_err *err);
+
 /** sk_udir_about - those two lines back; empty when they are missing */
 void sk_udir_about(const struct sk_places *p, uint32_t sid, char *initiator, size_t ni, char *tag, size_t nt);
 

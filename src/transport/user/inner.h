@@ -38,6 +38,8 @@ struct sk_xsess {
 	bool scan_by_hand;
 	bool gone;
 	bool silent;			/* it was taken over without having said a word */
+	sk_timers_fn *timers_fn;	/* who waits for an answer to timers; NULL: nobody */
+	void *timers_ctx;
 	void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health);
 	void *found_ctx;		/* while it is being adopted */
 	const struct sk_transport_events *found_ev;	/* ... and what its events will go to */
@@ -62,6 +64,9 @@ void sk_user_sweep_stop(struct user *u);
 struct json_object *sk_user_attach_params(const struct sk_xsess *x, const struct sk_params *p, const struct sk_portal *current,
 					  int fd);
 struct json_object *sk_user_reattach_params(const struct sk_params *p, const struct sk_portal *current, int fd);
+
+/** sk_user_timers_params - the params object of timers */
+struct json_object *sk_user_timers_params(const struct sk_record *r);
 
 /** sk_user_handoff - transport_ops.handoff */
 int sk_user_handoff(struct sk_xsess *x, const struct sk_params *params, const struct sk_portal *current, struct sk_err *err);

@@ -88,6 +88,15 @@ static struct sk_xsess *user_create(struct sk_transport *t, const struct sk_xses
 	return NULL;
 }
 
+static void timers_over(struct sk_xsess *x, const struct sk_err *err)
+{
+	sk_timers_fn *fn = x->timers_fn;
+
+	x->timers_fn = NULL;
+	if (fn)
+		fn(x->timers_ctx, err);
+}
+
 /* By descriptor: the process is reaped as soon as it ends, and its number may be another's by now. */
 void sk_user_stop_process(struct sk_xsess *x)
 {
@@ -98,8 +107,12 @@ void sk_user_stop_process(struct sk_xsess *x)
 
 void sk_user_free(struct sk_xsess *x)
 {
+	struct sk_err err = { 0 };
+
 	if (!x)
 		return;
+	sk_fail(&err, SK_ENOTCONN, "the session ends");
+	timers_over(x, &err);
 	if (!x->attached)
 		sk_user_stop_process(x);	/* started for a login that is not to be */
 	sk_fd_close(&x->process);
@@ -355,6 +368,35 @@ static int user_stats(struct sk_xsess *x, sk_stats_fn *fn, void *ctx, struct sk_
 	return -1;
 }
 
+static void timers_answer(void *ctx, struct json_object *result, const struct sk_err *err)
+{
+	(void)result;
+	timers_over(ctx, err);
+}
+
+static int user_timers(struct sk_xsess *x, const struct sk_record *node, sk_timers_fn *fn, void *ctx, struct sk_err *err)
+{
+	struct sk_record *copy;
+
+	if (!x->attached || !x->ctl)
+		return sk_fail(err, SK_ENOTCONN, "the session has no data path");
+	if (x->timers_fn)
+		return sk_fail(err, SK_EBUSY, "its times are being changed already");
+	copy = sk_record_copy(node, err);
+	if (!copy)
+		return -1;
+	if (sk_udir_replace_record(x->u->t.places, x->sid, copy, err) < 0 ||
+	    sk_ctl_call(x->ctl, "timers", sk_user_timers_params(copy), -1, SK_USER_ANSWER_MS, timers_answer, x, err) < 0) {
+		sk_record_free(copy);
+		return -1;
+	}
+	sk_record_free(x->node);
+	x->node = copy;
+	x->timers_fn = fn;
+	x->timers_ctx = ctx;
+	return 0;
+}
+
 /* --- transport ----------------------------------------------------------------------------------------------- */
 
 struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk_places *places,
@@ -364,7 +406,7 @@ struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk
 		.name = "user", .create = user_create, .sid = user_sid, .open = user_open, .send = user_send,
 		.handoff = sk_user_handoff, .halt = user_halt, .rescan = user_rescan, .end = user_end,
 		.forget = sk_user_free, .adopt = sk_user_adopt, .bind = user_bind,
-		.tag = user_tag, .initiator = user_initiator, .stats = user_stats,
+		.tag = user_tag, .initiator = user_initiator, .stats = user_stats, .timers = user_timers,
 	};
 	struct user *u = calloc(1, sizeof(*u));
 

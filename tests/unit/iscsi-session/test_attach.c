@@ -44,9 +44,9 @@ static void timers_of_the_record_reach_the_engine(void **st)
 	assert_int_equal(start.timers.replacement_s, 7);
 	assert_int_equal(start.timers.noop_interval_s, 3);
 	assert_int_equal(start.timers.noop_timeout_s, 4);
-	assert_int_equal(start.abort_s, 11);
-	assert_int_equal(start.lu_reset_s, 22);
-	assert_int_equal(start.tgt_reset_s, 33);
+	assert_int_equal(start.timers.abort_s, 11);
+	assert_int_equal(start.timers.lu_reset_s, 22);
+	assert_int_equal(start.timers.tgt_reset_s, 33);
 	assert_int_equal(pub.tgt_reset_tmo, 33);
 	assert_int_equal(start.queue_depth, 16);
 	json_object_put(o);
@@ -60,9 +60,9 @@ static void senseless_timers_are_left_to_the_engine(void **st)
 
 	(void)st;
 	assert_int_equal(sk_attach_read(o, &start, &pub, NULL), 0);
-	assert_int_equal(start.abort_s, 0);
-	assert_int_equal(start.lu_reset_s, 0);
-	assert_int_equal(start.tgt_reset_s, 3600);
+	assert_int_equal(start.timers.abort_s, 0);
+	assert_int_equal(start.timers.lu_reset_s, 0);
+	assert_int_equal(start.timers.tgt_reset_s, 3600);
 	json_object_put(o);
 }
 
