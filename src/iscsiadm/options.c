@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,6 +175,15 @@ static void say_refused(struct parse *p, const struct sk_optscan *s)
 	sk_buf_printf(&p->v->err, "%s: %s\n", p->argv[0], sk_buf_cstr(&s->why));
 }
 
+/** as people type it: the letter, or the long name of those that have none */
+static void option_name(const struct sk_opt_row *row, char *ret, size_t size)
+{
+	if (row->letter < 256)
+		snprintf(ret, size, "-%c", row->letter);
+	else
+		snprintf(ret, size, "--%s", row->name);
+}
+
 /** -m: the whole command line must fit the mode */
 static void take_mode(struct parse *p, const char *word)
 {
@@ -187,16 +197,16 @@ static void take_mode(struct parse *p, const char *word)
 	}
 	sk_optscan_start(&s, p->argc, p->argv, sk_adm_options, sk_adm_n_options);
 	while (!p->v->stop && (step = sk_optscan_next(&s)) != SK_OPT_END) {
-		char letter = '?';
+		char name[64] = "-?";
 
 		if (step == SK_OPT_OPERAND || (step == SK_OPT_FOUND && s.row->modes & 1U << mode))
 			continue;
 		if (step == SK_OPT_REFUSED)
 			say_refused(p, &s);
 		else
-			letter = (char)s.row->letter;
-		stop_with(p->v, SK_RES_INVAL, "%s mode: option '-%c' is not allowed/supported", modes[mode].table,
-			  letter);
+			option_name(s.row, name, sizeof(name));
+		stop_with(p->v, SK_RES_INVAL, "%s mode: option '%s' is not allowed/supported", modes[mode].table,
+			  name);
 	}
 	sk_optscan_free(&s);
 	p->a->mode = mode;

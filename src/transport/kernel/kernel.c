@@ -389,7 +389,8 @@ static int kernel_timers(struct sk_xsess *x, const struct sk_record *node, sk_ti
 	c->timers_ctx = ctx;
 	sk_record_free(x->node);
 	x->node = copy;
-	keep(x, x->o, true);
+	keep(x, x->o);
+	keep_up(x);
 	sk_kcmd_order(c);
 	return 0;
 }

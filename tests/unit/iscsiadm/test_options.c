@@ -86,15 +86,21 @@ static void each_mode_takes_its_options_and_no_other(void **st)
 	for (size_t m = 0; m < SK_ARRAY_LEN(modes); m++) {
 		for (size_t i = 0; i < sk_adm_n_options; i++) {
 			const struct sk_opt_row *row = &sk_adm_options[i];
-			bool allowed = row->letter > 255 || strchr(modes[m].letters, row->letter);
+			bool allowed = row->letter > 255 ? row->modes & 1U << sk_adm_mode_of(modes[m].mode)
+							 : strchr(modes[m].letters, row->letter) != NULL;
+			char name[64];
 			char line[128], want[128];
 			struct line *l;
 
 			snprintf(line, sizeof(line), "-m|%s|--%s%s", modes[m].mode, row->name,
 				 row->arg ? "|new" : "");
 			l = given(line);
-			snprintf(want, sizeof(want), "iscsiadm: %s mode: option '-%c' is not allowed/supported\n",
-				 modes[m].table, row->letter < 256 ? row->letter : '?');
+			if (row->letter > 255)
+				snprintf(name, sizeof(name), "--%s", row->name);
+			else
+				snprintf(name, sizeof(name), "-%c", row->letter);
+			snprintf(want, sizeof(want), "iscsiadm: %s mode: option '%s' is not allowed/supported\n",
+				 modes[m].table, name);
 			if (allowed) {
 				assert_null(strstr(sk_buf_cstr(&l->v.err), "not allowed"));
 				continue;
