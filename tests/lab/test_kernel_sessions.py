@@ -213,3 +213,24 @@ def test_ids_are_unique_over_both_transports(lab, conf, make_tgtd, iscsid):
     sids = re.findall(r"\[(\d+)\]", lab.run("iscsiadm -m session").ok().out)
     assert len(sids) == 4 and len(set(sids)) == 4
     lab.run("iscsiadm -m node --logoutall=all", timeout=90).ok()
+
+
+def test_times_of_a_running_session_change_at_once(lab, conf, make_tgtd, iscsid):
+    """The kernel takes them over, the next daemon knows them, and nobody logs in again for it."""
+    make_tgtd().target(f"{IQN}:a")
+    discover(lab)
+    login(lab, f"{IQN}:a")
+    here, conn = "/sys/class/iscsi_session/session*", "/sys/class/iscsi_connection/connection*"
+    number = lab.run(f"basename {here}").ok().out
+    want = {"node.session.timeo.replacement_timeout": ("recovery_tmo", 33), "node.session.err_timeo.abort_timeout": ("abort_tmo", 7),
+            "node.session.err_timeo.lu_reset_timeout": ("lu_reset_tmo", 8), "node.session.err_timeo.tgt_reset_timeout": ("tgt_reset_tmo", 9)}
+    pairs = " ".join(f"-n {key} -v {v}" for key, (_, v) in want.items())
+    node(lab, f"{IQN}:a", f"-o update --live {pairs} -n 'node.conn[0].timeo.noop_out_interval' -v 11").ok()
+    for _ in range(2):
+        assert {name: attr(lab, f"{here}/{name}") for name, _ in want.values()} == {name: str(v) for name, v in want.values()}
+        assert attr(lab, f"{conn}/recv_tmo") == "11" and attr(lab, f"{conn}/ping_tmo") == "5"
+        text = lab.run("iscsiadm -m session --explain").ok().out
+        assert "\t\treplacement_timeout: 33 s\n" in text and "\t\tnoop_out_interval: 11 s\n" in text and "(record" not in text
+        iscsid.restart()
+    assert lab.run(f"basename {here}").ok().out == number
+    node(lab, f"{IQN}:a", "--logout").ok()

@@ -19,6 +19,7 @@
 
 #define IN_LOGIN "login"
 #define WAS_UP	 "session"
+#define NEW	 "new"	/* about to be one of those */
 
 static void path_of(const struct sk_places *p, uint32_t sid, const char *what, char *ret, size_t n)
 {
@@ -68,15 +69,15 @@ static int read_file(const char *path, struct sk_buf *ret, struct sk_err *err)
 
 /* Not synced: the files do not outlive the sessions they are about. One write: killed in the middle of a login we leave
  * all of it or nothing. */
-int sk_keep_put(const struct sk_places *p, uint32_t sid, const struct sk_keep *about, const struct sk_record *node,
-		struct sk_err *err)
+static int put(const struct sk_places *p, uint32_t sid, const char *what, const struct sk_keep *about,
+	       const struct sk_record *node, struct sk_err *err)
 {
 	struct sk_buf text = { 0 };
 	char path[PATH_LEN];
 	SK_FD int fd = -1;
 	int rc = 0;
 
-	path_of(p, sid, IN_LOGIN, path, sizeof(path));
+	path_of(p, sid, what, path, sizeof(path));
 	fd = create(p, path, err);
 	if (fd < 0)
 		return -1;
@@ -92,13 +93,30 @@ int sk_keep_put(const struct sk_places *p, uint32_t sid, const struct sk_keep *a
 	return rc;
 }
 
-int sk_keep_up(const struct sk_places *p, uint32_t sid, struct sk_err *err)
+static int now_up(const struct sk_places *p, uint32_t sid, const char *what, struct sk_err *err)
 {
 	char from[PATH_LEN], to[PATH_LEN];
 
-	path_of(p, sid, IN_LOGIN, from, sizeof(from));
+	path_of(p, sid, what, from, sizeof(from));
 	path_of(p, sid, WAS_UP, to, sizeof(to));
 	return rename(from, to) < 0 ? sk_fail_sys(err, errno, "rename %s", from) : 0;
+}
+
+int sk_keep_put(const struct sk_places *p, uint32_t sid, const struct sk_keep *about, const struct sk_record *node,
+		struct sk_err *err)
+{
+	return put(p, sid, IN_LOGIN, about, node, err);
+}
+
+int sk_keep_up(const struct sk_places *p, uint32_t sid, struct sk_err *err)
+{
+	return now_up(p, sid, IN_LOGIN, err);
+}
+
+int sk_keep_replace(const struct sk_places *p, uint32_t sid, const struct sk_keep *about, const struct sk_record *node,
+		    struct sk_err *err)
+{
+	return put(p, sid, NEW, about, node, err) < 0 ? -1 : now_up(p, sid, NEW, err);
 }
 
 static void copy_line(const char **at, char *ret, size_t n)
@@ -153,7 +171,7 @@ struct sk_record *sk_keep_get(const struct sk_places *p, uint32_t sid, struct sk
 
 void sk_keep_drop(const struct sk_places *p, uint32_t sid)
 {
-	static const char *const whats[] = { WAS_UP, IN_LOGIN };
+	static const char *const whats[] = { WAS_UP, IN_LOGIN, NEW };
 	char path[PATH_LEN];
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(whats); i++) {

@@ -26,6 +26,9 @@ int sk_keep_put(const struct sk_places *p, uint32_t sid, const struct sk_keep *a
 		struct sk_err *err);
 /** sk_keep_up - that login is through */
 int sk_keep_up(const struct sk_places *p, uint32_t sid, struct sk_err *err);
+/** sk_keep_replace - another record of a session that was up; at no moment is there neither, or one in its first login */
+int sk_keep_replace(const struct sk_places *p, uint32_t sid, const struct sk_keep *about, const struct sk_record *node,
+		    struct sk_err *err);
 /** sk_keep_get - NULL with SK_ENOENT: not one of ours */
 struct sk_record *sk_keep_get(const struct sk_places *p, uint32_t sid, struct sk_keep *ret, struct sk_err *err);
 void sk_keep_drop(const struct sk_places *p, uint32_t sid);

@@ -90,15 +90,26 @@ void sk_kernel_gone(struct sk_xsess *x)
 
 /* -------------------------------------------------------------------------------------------------------------- login */
 
-static void keep(struct sk_xsess *x, const struct sk_kobj *o)
+static void keep_by(const struct sk_xsess *x, const struct sk_kobj *o,
+		    int (*put)(const struct sk_places *, uint32_t, const struct sk_keep *, const struct sk_record *, struct sk_err *))
 {
 	struct sk_keep about = { .handle = o->handle };
 	struct sk_err err = { 0 };
 
 	snprintf(about.initiator, sizeof(about.initiator), "%s", x->initiator);
 	snprintf(about.tag, sizeof(about.tag), "%s", x->tag);
-	if (sk_keep_put(x->k->t.places, x->sid, &about, x->node, &err) < 0)
+	if (put(x->k->t.places, x->sid, &about, x->node, &err) < 0)
 		sk_warning(SK_ROOM_TRANSPORT, "session %u: a restarted iscsid will have to guess: %s", x->sid, err.msg);
+}
+
+static void keep(const struct sk_xsess *x, const struct sk_kobj *o)
+{
+	keep_by(x, o, sk_keep_put);
+}
+
+static void keep_again(const struct sk_xsess *x)
+{
+	keep_by(x, x->o, sk_keep_replace);
 }
 
 static void keep_up(const struct sk_xsess *x)
@@ -389,8 +400,7 @@ static int kernel_timers(struct sk_xsess *x, const struct sk_record *node, sk_ti
 	c->timers_ctx = ctx;
 	sk_record_free(x->node);
 	x->node = copy;
-	keep(x, x->o);
-	keep_up(x);
+	keep_again(x);
 	sk_kcmd_order(c);
 	return 0;
 }

@@ -61,6 +61,12 @@ static void what_is_kept_comes_back_and_is_nobodys_elses_to_read(void **st)
 	assert_string_equal(sk_record_get(back, "node.name"), "iqn.x:t");
 	assert_string_equal(sk_record_get(back, "node.session.auth.password"), "secret");
 	sk_record_free(back);
+	assert_int_equal(sk_record_set(r, "node.session.timeo.replacement_timeout", "33", NULL), 0);
+	assert_int_equal(sk_keep_replace(&places, 5, &k, r, &err), 0);
+	back = sk_keep_get(&places, 5, &got, &err);
+	assert_true(back && got.up);	/* it stays one that was up */
+	assert_int_equal(sk_record_int(back, "node.session.timeo.replacement_timeout"), 33);
+	sk_record_free(back);
 	assert_null(sk_keep_get(&places, 6, &got, &err));
 	assert_int_equal(err.code, SK_ENOENT);
 	sk_keep_drop(&places, 5);
