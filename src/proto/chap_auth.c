@@ -59,8 +59,21 @@ int sk_chap_auth_init(struct sk_chap_auth *a, const struct sk_chap_cfg *cfg, con
 	return 0;
 }
 
+void sk_chap_auth_enter(struct sk_chap_auth *a, struct sk_chap_pending *pending)
+{
+	a->pending = pending;
+	a->next = pending->first;
+	pending->first = a;
+}
+
 void sk_chap_auth_wipe(struct sk_chap_auth *a)
 {
+	struct sk_chap_auth **at = a->pending ? &a->pending->first : NULL;
+
+	while (at && *at && *at != a)
+		at = &(*at)->next;
+	if (at && *at)
+		*at = a->next;
 	explicit_bzero(a, sizeof(*a));
 }
 
@@ -104,6 +117,19 @@ static int hear_alg(struct sk_chap_auth *a, const struct sk_text *in, struct sk_
 		       sk_text_quote(value).s);
 }
 
+/* Is it a challenge of ours, of this login or of another one under way? As long as any digest. */
+static bool is_ours(const struct sk_chap_auth *a, const uint8_t *c, size_t n)
+{
+	if (n < 16 || n > SK_CHAP_DIGEST_MAX)
+		return false;
+	if (sk_chap_equal(c, a->challenge, n))
+		return true;
+	for (const struct sk_chap_auth *o = a->pending ? a->pending->first : NULL; o; o = o->next)
+		if (sk_chap_equal(c, o->challenge, n))
+			return true;
+	return false;
+}
+
 /* The target's challenge decoded, and checked against being ours come back (9.2.1). */
 static int hear_challenge(const struct sk_chap_auth *a, const struct sk_text *in, uint8_t *id,
 			  uint8_t buf[SK_CHAP_CHALLENGE_MAX], struct sk_span *ret, struct sk_err *err)
@@ -118,7 +144,7 @@ static int hear_challenge(const struct sk_chap_auth *a, const struct sk_text *in
 	if (!sk_text_bin(value, buf, SK_CHAP_CHALLENGE_MAX, &n))
 		return sk_fail(err, SK_EPROTO, "CHAP_C=%s is not a challenge of 1..%d bytes (RFC 7143, 12.1.3)",
 			       sk_text_quote(value).s, SK_CHAP_CHALLENGE_MAX);
-	if (n == sk_chap_digest_len(a->alg) && sk_chap_equal(buf, a->challenge, n))
+	if (is_ours(a, buf, n))
 		return sk_fail(err, SK_EAUTH, "the target sends our own challenge back (RFC 7143, 9.2.1)");
 	*id = (uint8_t)v;
 	*ret = sk_span(buf, n);

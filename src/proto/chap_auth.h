@@ -26,6 +26,8 @@
 
 struct sk_chap_auth {
 	const struct sk_chap_cfg *cfg; /* lent */
+	struct sk_chap_pending *pending; /* lent, or NULL */
+	struct sk_chap_auth *next;	 /* of those in it */
 	const char *name;	       /* our CHAP_N, lent */
 	bool mutual;
 	enum sk_chap_alg algs[SK_CHAP_ALG_COUNT]; /* offered, usable */
@@ -43,6 +45,8 @@ struct sk_chap_auth {
  */
 int sk_chap_auth_init(struct sk_chap_auth *a, const struct sk_chap_cfg *cfg, const char *initiator_name,
 		      struct sk_rng *rng, struct sk_err *err);
+/** sk_chap_auth_enter - among those whose challenges a target must not send; @a stays where it is until sk_chap_auth_wipe */
+void sk_chap_auth_enter(struct sk_chap_auth *a, struct sk_chap_pending *pending);
 void sk_chap_auth_offer(const struct sk_chap_auth *a, struct sk_buf *out);
 int sk_chap_auth_answer(struct sk_chap_auth *a, const struct sk_text *in, struct sk_buf *out, struct sk_err *err);
 int sk_chap_auth_verify(const struct sk_chap_auth *a, const struct sk_text *in, struct sk_err *err);

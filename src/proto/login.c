@@ -62,6 +62,8 @@ static int setup(struct sk_login *l, struct sk_rng *rng, struct sk_err *err)
 	l->authenticates = cfg->chap.password[0] || cfg->chap.password_in[0];
 	if (l->authenticates && sk_chap_auth_init(&l->chap, &cfg->chap, cfg->initiator.s, rng, err) < 0)
 		return -1;
+	if (l->chap.mutual && cfg->pending)
+		sk_chap_auth_enter(&l->chap, cfg->pending);
 	l->max_text = cfg->max_text ? SK_MIN(cfg->max_text, TEXT_PER_PDU) : TEXT_PER_PDU;
 	return start_step(l, sk_login_first_step(l), err);
 }
@@ -89,6 +91,7 @@ void sk_login_free(struct sk_login *l)
 	sk_text_out_reset(&l->out);
 	sk_text_in_reset(&l->in);
 	sk_buf_wipe(&l->answers);
+	sk_chap_auth_wipe(&l->chap);
 	sk_wipe_free(l, sizeof(*l));
 }
 

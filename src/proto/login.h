@@ -43,6 +43,14 @@ struct sk_chap_cfg {
 	unsigned n_algs;			/* 0: MD5 only */
 };
 
+struct sk_chap_auth;
+
+/** The logins under way whose target must prove itself, for the owner of several: none of their challenges may come from a
+ * target as its own (RFC 7143, 9.2.1). Zero it; each login enters and leaves by itself, and it must outlive them. */
+struct sk_chap_pending {
+	struct sk_chap_auth *first;
+};
+
 struct sk_login_cfg {
 	bool discovery;			/* SessionType=Discovery: no target name, no SCSI keys */
 	struct sk_iname initiator;
@@ -54,6 +62,7 @@ struct sk_login_cfg {
 	uint16_t cid;
 	uint32_t cmd_sn;		/* initial CmdSN */
 	struct sk_chap_cfg chap;
+	struct sk_chap_pending *pending;	/* lent; NULL: only this login's own challenge is known */
 	/* the offer */
 	enum sk_digest_offer header_digest, data_digest;
 	bool initial_r2t, immediate_data;

@@ -76,6 +76,7 @@ struct adoption {
 struct sk_sessions {
 	struct sk_sessions_cfg cfg;
 	struct sk_session *first;
+	struct sk_chap_pending pending;	/* the challenges of every login under way */
 	struct sk_timer *reaper;	/* frees dead sessions outside of their callbacks */
 	struct sk_timer *watchdog;
 	uint64_t look_at;		/* when it looks next */

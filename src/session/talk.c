@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "session/inner.h"
 
+#define SECRET_MIN 12U	/* bytes: 96 bits */
+
 /** The login conversation: proto/login on one side, the transport on the other; its end becomes an event of the
  * machine. */
 
@@ -24,6 +26,7 @@ static int login_cfg(struct sk_session *s, struct sk_login_cfg *ret, struct sk_e
 	ret->isid = s->isid;
 	ret->tsih = 0; /* a new session, or reinstatement of the lost one */
 	ret->cid = 0;
+	ret->pending = &s->all->pending;
 	memcpy(ret->initiator_alias, s->all->cfg.alias, sizeof(ret->initiator_alias));
 	ret->expect_tpgt = group_to_meet(s);
 	return 0;
@@ -107,6 +110,18 @@ static void drive(struct sk_session *s)
 	}
 }
 
+/* RFC 7143, 9.2.1: below 96 bits a secret can be found by trying, by whoever listens. Told at the first attempt. */
+static void warn_of_weak_secrets(const struct sk_session *s, const struct sk_chap_cfg *c)
+{
+	size_t out = strnlen(c->password, sizeof(c->password)), in = strnlen(c->password_in, sizeof(c->password_in));
+
+	if (s->m.established || s->m.attempts > 1)
+		return;
+	if ((out && out < SECRET_MIN) || (in && in < SECRET_MIN))
+		sk_warning(SK_ROOM_SESSION, "[target: %s, portal: %s,%u]: a CHAP secret of less than %u bytes can be guessed "
+			   "(RFC 7143, 9.2.1)", s->target.s, s->host, s->port, SECRET_MIN);
+}
+
 void sk_talk_begin(struct sk_session *s)
 {
 	struct sk_login_cfg cfg = { 0 };
@@ -114,6 +129,8 @@ void sk_talk_begin(struct sk_session *s)
 
 	sk_talk_end(s);
 	if (login_cfg(s, &cfg, &err) == 0)
+		warn_of_weak_secrets(s, &cfg.chap);
+	if (!err.code)
 		s->login = sk_login_new(&cfg, s->all->cfg.rng, &err);
 	explicit_bzero(&cfg, sizeof(cfg));
 	if (s->login)

@@ -173,6 +173,39 @@ def test_a_target_that_leaves_its_proof_out(instance, odd):
     assert not instance.session_dirs()
 
 
+@pytest.mark.parametrize("algs, ours, works", [
+    (["MD5"], None, True),                              # takes nothing but CHAP_A=5
+    (["MD5"], "SHA3-256,SHA256,SHA1,MD5", True),
+    (["SHA256"], None, False),                          # our default is MD5 alone
+    (["SHA256"], "SHA256,MD5", True),
+    (["SHA1"], "SHA256,MD5", False),
+], ids=["md5-alone", "md5-of-a-list", "sha256-not-offered", "sha256-of-a-list", "nothing-in-common"])
+def test_algorithms_that_meet_or_not(instance, odd, algs, ours, works):
+    t = odd(chap=(USER, SECRET), algs=algs)
+    record(instance, t, algs=ours)
+    r = instance.login(t.name)
+    assert (r.rc == 0) == works, str(r)
+    if not works:
+        assert r.rc == 24 and "0x0201" in r.err, str(r)
+        assert not [k for k in sent_keys(t) if "CHAP_R" in k]
+
+
+@pytest.mark.parametrize("challenge", ["0x", "0b", "xyz", ""], ids=["hex", "base64", "no-prefix", "nothing"])
+def test_an_empty_challenge(instance, odd, challenge):
+    t = odd(chap=(USER, SECRET), answers={"CHAP_C": challenge})
+    record(instance, t)
+    r = instance.login(t.name)
+    assert r.rc in (19, 24) and "CHAP_C" in r.err + instance.log, str(r)
+    assert not [k for k in sent_keys(t) if "CHAP_R" in k]
+
+
+def test_a_short_secret_is_warned_of_once(instance, odd):
+    t = odd(chap=(USER, "11-byte-pwd"))
+    record(instance, t, secret="11-byte-pwd")
+    instance.login(t.name).ok()
+    assert instance.log.count("less than 12 bytes") == 1 and "11-byte-pwd" not in instance.log
+
+
 def test_discovery_with_chap(instance, odd):
     t = odd(chap=(USER, SECRET), discovery_chap=True)
     r = instance.discover(t.portal).fails(24)

@@ -110,6 +110,56 @@ static void unsafe_credentials_are_refused(void **st)
 	assert_int_equal(err.code, SK_ENOTSUP);
 }
 
+static int count_up(void *ctx, void *p, size_t n)
+{
+	memset(p, ++*(int *)ctx, n);
+	return 0;
+}
+
+/* RFC 7143, 9.2.1: what one login has asked a target must not come back as a question in any other one. */
+static void a_challenge_of_another_login_under_way_is_not_answered(void **st)
+{
+	struct sk_chap_cfg cfg = { .password = "secretsecret1", .password_in = "targetsecret2" };
+	struct sk_chap_pending pending = { NULL };
+	static struct sk_text text;
+	struct sk_chap_auth a[3];
+	struct sk_buf in = { 0 };
+	int drawn = 0;
+	struct sk_rng rng = { count_up, &drawn };
+
+	(void)st;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sk_chap_auth_init(&a[i], &cfg, "iqn.2026-01.org.example:i", &rng, NULL), 0);
+		sk_chap_auth_enter(&a[i], &pending);
+	}
+	for (int whose = 0; whose < 4; whose++) {	/* the 4th is nobody's; the 2nd ends before the last round */
+		struct sk_buf out = { 0 };
+		struct sk_err err = { 0 };
+
+		sk_buf_reset(&in);
+		sk_text_put(&in, "CHAP_A", "5");
+		sk_text_put_num(&in, "CHAP_I", 1);
+		sk_text_put_bin(&in, "CHAP_C", sk_span(whose < 3 ? a[whose].challenge : (const uint8_t *)"0123456789abcdef", 16));
+		assert_int_equal(sk_text_parse(sk_buf_span(&in), &text, NULL), 0);
+		assert_int_equal(sk_chap_auth_answer(&a[0], &text, &out, &err), whose < 3 ? -1 : 0);
+		if (whose < 3)
+			assert_string_equal(err.msg, "the target sends our own challenge back (RFC 7143, 9.2.1)");
+		if (whose == 1) {
+			struct sk_buf late = { 0 };
+
+			sk_chap_auth_wipe(&a[1]);
+			sk_chap_auth_wipe(&a[1]);
+			assert_int_equal(sk_chap_auth_answer(&a[0], &text, &late, NULL), 0);
+			sk_buf_wipe(&late);
+		}
+		sk_buf_wipe(&out);
+	}
+	sk_chap_auth_wipe(&a[0]);
+	sk_chap_auth_wipe(&a[2]);
+	assert_null(pending.first);
+	sk_buf_free(&in);
+}
+
 static void an_empty_username_is_the_initiators_name(void **st)
 {
 	static const char in[] = "CHAP_A=5\0CHAP_I=1\0CHAP_C=0x00\0";
@@ -145,6 +195,7 @@ int main(void)
 		cmocka_unit_test(challenges_are_bounded),
 		cmocka_unit_test(record_words_name_algorithms),
 		cmocka_unit_test(unsafe_credentials_are_refused),
+		cmocka_unit_test(a_challenge_of_another_login_under_way_is_not_answered),
 		cmocka_unit_test(an_empty_username_is_the_initiators_name),
 		cmocka_unit_test(comparing_tells_equal_from_different),
 	};
