@@ -377,8 +377,8 @@ static bool hand_over(struct world *w, const struct sk_params *p, struct sk_err 
 	const struct sk_engine_cfg ec = { .max_tasks = 8 + SK_SERVE_SPARE, .stage_bytes = 4096, .abort_ms = 15000,
 					  .lu_reset_ms = 30000, .tgt_reset_ms = 30000 };
 	const struct sk_serve_cfg sc = {
-		.timers = { w->cfg.replacement_s, 5, 5 }, .cmds_max = 8, .queue_depth = 6, .max_io = 8192, .scan = true,
-		.ctx = w, .tell = tell, .drop = drop,
+		.timers = { .replacement_s = w->cfg.replacement_s, .noop_interval_s = 5, .noop_timeout_s = 5 },
+		.cmds_max = 8, .queue_depth = 6, .max_io = 8192, .scan = true, .ctx = w, .tell = tell, .drop = drop,
 	};
 
 	if (!w->e) {

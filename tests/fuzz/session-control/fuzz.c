@@ -42,7 +42,7 @@ static void attach(struct json_object *o)
 		return;
 	}
 	check_texts(&pub);
-	check(st.cmds_max >= 1 && st.cmds_max <= 4000 && st.queue_depth >= 1 && st.abort_s <= 3600);
+	check(st.cmds_max >= 1 && st.cmds_max <= 4000 && st.queue_depth >= 1 && st.timers.abort_s <= 3600);
 	memset(&m, 0, sizeof(m));
 	m.type = SK_B_START;
 	m.start = st;
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct json_tokener *tok = json_tokener_new_ex(8);
 	struct json_object *o = tok && n <= 65536 ? json_tokener_parse_ex(tok, (const char *)p, (int)n) : NULL;
 	struct sk_sys_session pub = { 0 };
-	struct sk_b_timers t = { 1, 2, 3 };
+	struct sk_b_timers t = { .replacement_s = 1 };
 
 	if (json_object_is_type(o, json_type_object)) {
 		attach(o);
