@@ -150,7 +150,8 @@ static struct sk_record *adapter_iface(const struct sk_boot_target *t, struct sk
 	char name[80];
 	struct sk_record *r;
 
-	snprintf(name, sizeof(name), "%s.%s.%s.0", t->transport, t->nic.mac, strchr(t->nic.address, ':') ? "ipv6" : "ipv4");
+	snprintf(name, sizeof(name), "%s.%s.%s.0", t->transport, t->nic.mac,
+		 strchr(t->nic.address, ':') ? "ipv6" : "ipv4");
 	r = sk_iface_new(name, err);
 	if (r && set_all(r, v, SK_ARRAY_LEN(v), err) == 0)
 		return r;
@@ -183,7 +184,8 @@ int sk_firmware_patience(struct sk_record *r, struct sk_err *err)
 	return set_all(r, v, SK_ARRAY_LEN(v), err);
 }
 
-struct sk_record *sk_firmware_login_record(const struct sk_boot_target *t, const char *conf_file, struct sk_err *err)
+struct sk_record *sk_firmware_login_record(const struct sk_boot_target *t, const char *conf_file,
+					   struct sk_err *err)
 {
 	struct sk_record *iface = sk_firmware_iface(t, err), *r = iface ? sk_record_new(SK_REC_NODE, err) : NULL;
 	struct sk_err odd = { 0 };

@@ -9,6 +9,7 @@
 #include "iscsiadm/options.h"
 #include "iscsiadm/usage.h"
 #include "iscsiadm/values.h"
+#include "record/secret.h"
 #include "mgmt/result.h"
 
 #define IN(m) (1U << SK_MODE_##m)
@@ -264,7 +265,7 @@ static void take_pair(struct parse *p)
 		return;
 	}
 	if (sk_adm_key_is_secret(a->name))
-		sk_adm_blank(a->value);
+		sk_secret_blank(a->value);
 	a->name = a->value = NULL;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "iscsiadm/values.h"
 #include "mgmt/result.h"
 #include "proto/iname.h"
+#include "record/secret.h"
 
 struct sk_adm_text sk_adm_printable(const char *text)
 {
@@ -64,15 +64,6 @@ int sk_adm_decimal(const char *text)
 	return (int)(minus ? -v : v);
 }
 
-void sk_adm_blank(const char *arg)
-{
-	/* argv's strings are ours to write (C17, 5.1.2.2.1) */
-	char *p = (char *)(uintptr_t)arg;
-
-	for (; *p; p++)
-		*p = 'x';
-}
-
 int sk_adm_target_safe(const char *text, struct sk_err *err)
 {
 	const char *why = NULL;
@@ -102,77 +93,15 @@ bool sk_adm_key_is_secret(const char *key)
 	       (n > 12 && strcmp(key + n - 12, ".password_in") == 0);
 }
 
-/** the text of a descriptor, without one final newline; at most 1024 bytes */
-static char *read_secret(int fd, const char *what, struct sk_err *err)
-{
-	char buf[1026];
-	size_t n = 0;
-	ssize_t got;
-	char *text;
-
-	while (n < sizeof(buf) && (got = read(fd, buf + n, sizeof(buf) - n)) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			sk_fail_sys(err, errno, "read %s", what);
-			explicit_bzero(buf, sizeof(buf));
-			return NULL;
-		}
-		n += (size_t)got;
-	}
-	if (n && buf[n - 1] == '\n')
-		n--;
-	text = n > 1024 || memchr(buf, 0, n) ? NULL : strndup(buf, n);
-	explicit_bzero(buf, sizeof(buf));
-	if (!text)
-		sk_fail(err, SK_EINVAL, "%s: not a text of up to 1024 bytes", what);
-	return text;
-}
-
-static int open_secret(const char *path, struct sk_err *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0)
-		return sk_fail_sys(err, errno, "open %s (a value that begins with '@' is written '@@...')", path);
-	if (fstat(fd, &st) < 0 || (S_ISREG(st.st_mode) && st.st_mode & 077)) {
-		close(fd);
-		return sk_fail(err, SK_EINVAL, "%s may be read by others: a file with a secret needs mode 0600",
-			       path);
-	}
-	return fd;
-}
-
-/** the value of one secret key in its place; NULL on failure */
-static char *resolve_secret(const char *value, struct sk_err *err)
-{
-	SK_FD int fd = -1;
-	uint64_t n;
-
-	if (strcmp(value, "-") == 0)
-		return read_secret(STDIN_FILENO, "standard input", err);
-	if (strncmp(value, "@@", 2) == 0)
-		return strdup(value + 1);
-	if (strncmp(value, "@fd:", 4) == 0) {
-		if (sk_num_u64(value + 4, strlen(value + 4), 0, 65535, &n))
-			return read_secret((int)n, value + 1, err);
-		sk_fail(err, SK_EINVAL, "'%s' does not name a descriptor", value);
-		return NULL;
-	}
-	fd = open_secret(value + 1, err);
-	return fd < 0 ? NULL : read_secret(fd, value + 1, err);
-}
-
 int sk_adm_secrets(struct sk_adm_args *a, struct sk_err *err)
 {
 	for (unsigned i = 0; i < a->n_pairs; i++) {
 		struct sk_adm_pair *p = &a->pairs[i];
 		char *secret;
 
-		if (!sk_adm_key_is_secret(p->name) || (p->value[0] != '@' && strcmp(p->value, "-") != 0))
+		if (!sk_adm_key_is_secret(p->name))
 			continue;
-		secret = resolve_secret(p->value, err);
+		secret = sk_secret_resolve(p->value, err);
 		if (!secret)
 			return sk_in(err, "%s", p->name);
 		sk_wipe_free(p->value, strlen(p->value));

@@ -18,9 +18,6 @@ struct sk_adm_text sk_adm_printable(const char *text);
 /** sk_adm_prefix_u64 - the decimal prefix of @text (0 if there is none) within 0..max; ERANGE outside, else 0 */
 int sk_adm_prefix_u64(const char *text, uint64_t max, uint64_t *ret);
 
-/** sk_adm_blank - overwrite an argument in argv, so that a secret does not stay visible in the process list */
-void sk_adm_blank(const char *arg);
-
 /** sk_adm_sid - what -r names: a session id, or a directory of a session below sysfs or the state tree.
  * Fails with the incumbent's words in err->msg (two lines parted by '\n' in one case); *ret_code is the exit
  * status. */

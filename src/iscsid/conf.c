@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,16 +57,4 @@ void sk_daemon_conf(struct sk_daemon *d)
 int sk_daemon_initiator(const struct sk_daemon *d, struct sk_iname *ret, struct sk_err *err)
 {
 	return sk_initiator_name(d->places.name_file, ret, err);
-}
-
-void sk_daemon_machine(char *ret, size_t n)
-{
-	SK_FD int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd >= 0 ? read(fd, ret, n - 1) : -1;
-
-	if (got < 8) {
-		got = gethostname(ret, n - 1) == 0 ? (ssize_t)strnlen(ret, n - 1) : 0;
-	}
-	ret[got] = '\0';
-	ret[strcspn(ret, "\n")] = '\0';
 }

@@ -48,7 +48,6 @@ void sk_daemon_ready(struct sk_daemon *d);	/* tells parent and service manager *
 
 /* conf.c: files it reads */
 void sk_daemon_conf(struct sk_daemon *d);
-void sk_daemon_machine(char *ret, size_t n);
 int sk_daemon_initiator(const struct sk_daemon *d, struct sk_iname *ret, struct sk_err *err);
 
 /* methods.c, login.c: what it is asked */

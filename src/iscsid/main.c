@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "iscsid/daemon.h"
 #include "loop/rng.h"
+#include "sys/machine.h"
 #include "transport/kernel/kernel.h"
 #include "transport/user/user.h"
 
@@ -113,7 +114,7 @@ static int build(struct sk_daemon *d, struct sk_err *err)
 		return -1;
 	cfg = (struct sk_sessions_cfg){ .loop = d->loop, .transport = d->user, .also = d->kernel, .rng = &d->rng,
 					.any_group = d->any_group };
-	sk_daemon_machine(cfg.machine, sizeof(cfg.machine));
+	sk_sys_machine(cfg.machine, sizeof(cfg.machine));
 	memcpy(cfg.alias, d->alias, sizeof(cfg.alias));
 	d->sessions = sk_sessions_new(&cfg, err);
 	d->server = sk_mgmt_server_new(d->loop, sk_daemon_handle, d, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The firmware's tables as the kernel shows them: directories initiator, ethernet<N> and target<N> below one of a source. */
+/* The firmware's tables as the kernel shows them: directories initiator, ethernet<N> and target<N> below one of a
+ * source. */
 #include "sys/boot.h"
 
 #include <dirent.h>
@@ -86,7 +87,8 @@ static void read_text(struct source *s, const char *dir, const char *attr, struc
 	}
 }
 
-static void read_texts(struct source *s, const char *dir, const char *const *attrs, unsigned n, struct sk_boot_text *ret)
+static void read_texts(struct source *s, const char *dir, const char *const *attrs, unsigned n,
+		       struct sk_boot_text *ret)
 {
 	for (unsigned i = 0; i < n; i++)
 		read_text(s, dir, attrs[i], &ret[i]);
@@ -167,7 +169,8 @@ static void read_nic(struct source *s, uint64_t number)
 	snprintf(dir, sizeof(dir), "ethernet%llu", (unsigned long long)number);
 	read_texts(s, dir, sk_boot_nic_attrs, SK_NIC_ATTRS, texts);
 	*nic = (struct nic){ .index = -1 };
-	if (texts[SK_NIC_INDEX].there && sk_num_u64(texts[SK_NIC_INDEX].s, strlen(texts[SK_NIC_INDEX].s), 0, 255, &index))
+	if (texts[SK_NIC_INDEX].there &&
+	    sk_num_u64(texts[SK_NIC_INDEX].s, strlen(texts[SK_NIC_INDEX].s), 0, 255, &index))
 		nic->index = (int64_t)index;
 	if (sk_boot_nic_check(texts, &nic->nic, &err) < 0) {
 		tell(s, dir, &err);
@@ -192,7 +195,8 @@ static const struct nic *nic_of(const struct source *s, int64_t index)
 
 /* --- targets ------------------------------------------------------------------------------------------------- */
 
-static int keep_target(struct source *s, const char *dir, struct sk_boot_target *t, int64_t assoc, struct sk_err *err)
+static int keep_target(struct source *s, const char *dir, struct sk_boot_target *t, int64_t assoc,
+		       struct sk_err *err)
 {
 	const struct nic *nic = nic_of(s, assoc);
 	struct sk_err why = { 0 };
@@ -263,10 +267,12 @@ static void find_transport(struct source *s)
 		return;
 	snprintf(path, sizeof(path), "class/scsi_host/host%lld/proc_name", (long long)s->host);
 	if (!sk_attr_read(s->sysfs, path, driver, sizeof(driver)))
-		sk_warning(SK_ROOM_SYS, "firmware: %s: SCSI host %lld has no driver we know; it is treated as an ordinary card",
+		sk_warning(SK_ROOM_SYS,
+			   "firmware: %s: SCSI host %lld has no driver we know; it is treated as an ordinary card",
 			   s->name, (long long)s->host);
 	else
-		snprintf(s->transport, sizeof(s->transport), "%s", strncmp(driver, "iscsi_", 6) == 0 ? driver + 6 : driver);
+		snprintf(s->transport, sizeof(s->transport), "%s",
+			 strncmp(driver, "iscsi_", 6) == 0 ? driver + 6 : driver);
 }
 
 static int read_source(struct source *s, struct sk_err *err)

@@ -3,10 +3,11 @@
 #define SK_SYS_BOOT_H
 
 /**
- * What the boot firmware says: targets, each with the network card and the initiator's name it is to be reached with.
- * Sources: Open Firmware's device tree, and only when that says nothing the iBFT (<sysfs>/firmware/ibft) and the tables
- * of offload adapters (<sysfs>/firmware/iscsi_boot<host>). All of it is checked here: names are iSCSI names, addresses
- * are numeric, no text holds a control character. A bad entry is logged and left out, and hides no other.
+ * What the boot firmware says: targets, each with the network card and the initiator's name it is to be reached
+ * with. Sources: Open Firmware's device tree, and only when that says nothing the iBFT (<sysfs>/firmware/ibft) and
+ * the tables of offload adapters (<sysfs>/firmware/iscsi_boot<host>). All of it is checked here: names are iSCSI
+ * names, addresses are numeric, no text holds a control character. A bad entry is logged and left out, and hides no
+ * other.
  */
 
 #include <stdbool.h>
@@ -16,7 +17,7 @@
 #include "proto/iname.h"
 #include "record/places.h"
 
-#define SK_BOOT_ADDR 48	  /* the longest numeric address, IPv6 with an embedded IPv4 one */
+#define SK_BOOT_ADDR   48 /* the longest numeric address, IPv6 with an embedded IPv4 one */
 #define SK_BOOT_SECRET 256
 
 struct sk_boot_nic {
@@ -31,18 +32,18 @@ struct sk_boot_nic {
 };
 
 struct sk_boot_target {
-	char source[32];  /* the firmware's directory: "ibft", "iscsi_boot3"; "openfirmware" */
-	int64_t host;	  /* SCSI host of an offload adapter; -1 = an ordinary network card */
-	char transport[32]; /* "tcp", or the adapter's */
+	char source[32];	   /* the firmware's directory: "ibft", "iscsi_boot3"; "openfirmware" */
+	int64_t host;		   /* SCSI host of an offload adapter; -1 = an ordinary network card */
+	char transport[32];	   /* "tcp", or the adapter's */
 	struct sk_iname initiator; /* .s "" = not said; spelled as the firmware does */
 	char isid[32];		   /* "" = not said */
 	struct sk_iname name;
 	char address[SK_BOOT_ADDR];
 	uint16_t port;
-	char lun[32]; /* as the firmware writes it; "" = not said */
-	char username[SK_BOOT_SECRET], password[SK_BOOT_SECRET];       /* what this side proves; "" = no CHAP */
+	char lun[32];						 /* as the firmware writes it; "" = not said */
+	char username[SK_BOOT_SECRET], password[SK_BOOT_SECRET]; /* what this side proves; "" = no CHAP */
 	char username_in[SK_BOOT_SECRET], password_in[SK_BOOT_SECRET]; /* what the target proves */
-	bool selected; /* the firmware booted from it */
+	bool selected;						       /* the firmware booted from it */
 	struct sk_boot_nic nic;
 };
 
@@ -55,7 +56,8 @@ struct sk_boot {
 /** How the reader asks and tells. Members may be NULL. */
 struct sk_boot_cfg {
 	const struct sk_places *places; /* .sysfs is the root of all that is read */
-	/** the Ethernet device with this address; false = there is none. For cards whose PCI function has no device */
+	/** the Ethernet device with this address; false = there is none. For cards whose PCI function has no device
+	 */
 	bool (*netdev_of)(void *ctx, const char *mac, char ret[16]);
 	/** a target names a card that does not exist; @n_nics are there (programs print a line about it) */
 	void (*no_nic)(void *ctx, int64_t assoc, unsigned n_nics);

@@ -8,19 +8,25 @@
 #include "sys/boot_inner.h"
 
 #define ORIGIN_DHCP 3 /* of the IP prefix's origin */
-#define FLAG_BOOT 2   /* the firmware booted with this one */
+#define FLAG_BOOT   2 /* the firmware booted with this one */
 
 const char *const sk_boot_nic_attrs[SK_NIC_ATTRS] = {
-	[SK_NIC_FLAGS] = "flags",	  [SK_NIC_INDEX] = "index",	    [SK_NIC_MAC] = "mac",
-	[SK_NIC_ADDRESS] = "ip-addr",	  [SK_NIC_MASK] = "subnet-mask",    [SK_NIC_PREFIX] = "prefix-len",
-	[SK_NIC_GATEWAY] = "gateway",	  [SK_NIC_DNS1] = "primary-dns",    [SK_NIC_DNS2] = "secondary-dns",
-	[SK_NIC_DHCP] = "dhcp",		  [SK_NIC_VLAN] = "vlan",	    [SK_NIC_ORIGIN] = "origin",
+	[SK_NIC_FLAGS] = "flags",     [SK_NIC_INDEX] = "index",	     [SK_NIC_MAC] = "mac",
+	[SK_NIC_ADDRESS] = "ip-addr", [SK_NIC_MASK] = "subnet-mask", [SK_NIC_PREFIX] = "prefix-len",
+	[SK_NIC_GATEWAY] = "gateway", [SK_NIC_DNS1] = "primary-dns", [SK_NIC_DNS2] = "secondary-dns",
+	[SK_NIC_DHCP] = "dhcp",	      [SK_NIC_VLAN] = "vlan",	     [SK_NIC_ORIGIN] = "origin",
 };
 
 const char *const sk_boot_tgt_attrs[SK_TGT_ATTRS] = {
-	[SK_TGT_FLAGS] = "flags",	  [SK_TGT_NIC] = "nic-assoc",	    [SK_TGT_NAME] = "target-name",
-	[SK_TGT_ADDRESS] = "ip-addr",	  [SK_TGT_PORT] = "port",	    [SK_TGT_LUN] = "lun",
-	[SK_TGT_USER] = "chap-name",	  [SK_TGT_SECRET] = "chap-secret",  [SK_TGT_USER_IN] = "rev-chap-name",
+	[SK_TGT_FLAGS] = "flags",
+	[SK_TGT_NIC] = "nic-assoc",
+	[SK_TGT_NAME] = "target-name",
+	[SK_TGT_ADDRESS] = "ip-addr",
+	[SK_TGT_PORT] = "port",
+	[SK_TGT_LUN] = "lun",
+	[SK_TGT_USER] = "chap-name",
+	[SK_TGT_SECRET] = "chap-secret",
+	[SK_TGT_USER_IN] = "rev-chap-name",
 	[SK_TGT_SECRET_IN] = "rev-chap-name-secret",
 };
 
@@ -38,8 +44,8 @@ bool sk_boot_address(const char *text, char ret[SK_BOOT_ADDR])
 {
 	struct sk_host h;
 
-	if (strlen(text) >= SK_BOOT_ADDR || !sk_host_parse(sk_span_str(text), &h) || h.kind == SK_HOST_NAME || h.any ||
-	    h.zone[0])
+	if (strlen(text) >= SK_BOOT_ADDR || !sk_host_parse(sk_span_str(text), &h) || h.kind == SK_HOST_NAME ||
+	    h.any || h.zone[0])
 		return false;
 	snprintf(ret, SK_BOOT_ADDR, "%s", text);
 	return true;
@@ -119,7 +125,8 @@ static void mask_of(const struct sk_boot_text *t, char ret[SK_BOOT_ADDR])
 	uint32_t m;
 
 	ret[0] = '\0';
-	if (!t->there || strlen(t->s) >= SK_BOOT_ADDR || !sk_host_parse(sk_span_str(t->s), &h) || h.kind != SK_HOST_V4)
+	if (!t->there || strlen(t->s) >= SK_BOOT_ADDR || !sk_host_parse(sk_span_str(t->s), &h) ||
+	    h.kind != SK_HOST_V4)
 		return;
 	m = ~sk_be32(h.addr);
 	if ((m & (m + 1)) == 0)
@@ -190,7 +197,8 @@ static int tgt_check(const struct sk_boot_text *t, struct sk_boot_target *r, int
 	return credentials(t, r, err);
 }
 
-int sk_boot_tgt_check(const struct sk_boot_text *t, struct sk_boot_target *ret, int64_t *ret_nic, struct sk_err *err)
+int sk_boot_tgt_check(const struct sk_boot_text *t, struct sk_boot_target *ret, int64_t *ret_nic,
+		      struct sk_err *err)
 {
 	struct sk_boot_target r = { .host = -1, .transport = "tcp" };
 	int64_t nic;

@@ -17,12 +17,32 @@ struct sk_boot_text {
 };
 
 enum sk_boot_nic_attr {
-	SK_NIC_FLAGS, SK_NIC_INDEX, SK_NIC_MAC, SK_NIC_ADDRESS, SK_NIC_MASK, SK_NIC_PREFIX, SK_NIC_GATEWAY,
-	SK_NIC_DNS1, SK_NIC_DNS2, SK_NIC_DHCP, SK_NIC_VLAN, SK_NIC_ORIGIN, SK_NIC_ATTRS
+	SK_NIC_FLAGS,
+	SK_NIC_INDEX,
+	SK_NIC_MAC,
+	SK_NIC_ADDRESS,
+	SK_NIC_MASK,
+	SK_NIC_PREFIX,
+	SK_NIC_GATEWAY,
+	SK_NIC_DNS1,
+	SK_NIC_DNS2,
+	SK_NIC_DHCP,
+	SK_NIC_VLAN,
+	SK_NIC_ORIGIN,
+	SK_NIC_ATTRS
 };
 enum sk_boot_tgt_attr {
-	SK_TGT_FLAGS, SK_TGT_NIC, SK_TGT_NAME, SK_TGT_ADDRESS, SK_TGT_PORT, SK_TGT_LUN, SK_TGT_USER, SK_TGT_SECRET,
-	SK_TGT_USER_IN, SK_TGT_SECRET_IN, SK_TGT_ATTRS
+	SK_TGT_FLAGS,
+	SK_TGT_NIC,
+	SK_TGT_NAME,
+	SK_TGT_ADDRESS,
+	SK_TGT_PORT,
+	SK_TGT_LUN,
+	SK_TGT_USER,
+	SK_TGT_SECRET,
+	SK_TGT_USER_IN,
+	SK_TGT_SECRET_IN,
+	SK_TGT_ATTRS
 };
 extern const char *const sk_boot_nic_attrs[SK_NIC_ATTRS]; /* their names in sysfs */
 extern const char *const sk_boot_tgt_attrs[SK_TGT_ATTRS];
@@ -32,7 +52,8 @@ extern const char *const sk_boot_tgt_attrs[SK_TGT_ATTRS];
 int sk_boot_nic_check(const struct sk_boot_text *texts, struct sk_boot_nic *ret, struct sk_err *err);
 /** sk_boot_tgt_check - the target's own part; *ret_nic is the index of its card. Errors as above; a target whose
  * credentials cannot be used is an error too: logging in without them would be another login than the one meant */
-int sk_boot_tgt_check(const struct sk_boot_text *texts, struct sk_boot_target *ret, int64_t *ret_nic, struct sk_err *err);
+int sk_boot_tgt_check(const struct sk_boot_text *texts, struct sk_boot_target *ret, int64_t *ret_nic,
+		      struct sk_err *err);
 /** sk_boot_name - an iSCSI name in its own spelling; @ret is untouched when it is not one */
 int sk_boot_name(const char *text, struct sk_iname *ret, struct sk_err *err);
 /** sk_boot_address - a numeric IPv4 or IPv6 address that could be a host's */

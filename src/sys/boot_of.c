@@ -15,21 +15,37 @@
 #include "sys/attr.h"
 #include "sys/boot_inner.h"
 
-#define TREE "firmware/devicetree/base"
+#define TREE	  "firmware/devicetree/base"
 #define PATH_TEXT 4096 /* of a property with a boot path */
 
 /* --- arguments ----------------------------------------------------------------------------------------------- */
 
-enum arg { INITIATOR, TARGET, ADDRESS, PORT, LUN, OWN, GATEWAY, MASK, DHCP, ISID, USER, SECRET, USER_IN, SECRET_IN, ARGS };
+enum arg {
+	INITIATOR,
+	TARGET,
+	ADDRESS,
+	PORT,
+	LUN,
+	OWN,
+	GATEWAY,
+	MASK,
+	DHCP,
+	ISID,
+	USER,
+	SECRET,
+	USER_IN,
+	SECRET_IN,
+	ARGS
+};
 
 static const struct {
 	const char *key;
 	bool colons; /* its value may hold a ':'; of others a partition begins there */
 } args[ARGS] = {
-	[INITIATOR] = { "itname", true }, [TARGET] = { "iname", true },	  [ADDRESS] = { "siaddr", true },
-	[PORT] = { "iport", false },	  [LUN] = { "ilun", false },	  [OWN] = { "ciaddr", true },
+	[INITIATOR] = { "itname", true }, [TARGET] = { "iname", true },	     [ADDRESS] = { "siaddr", true },
+	[PORT] = { "iport", false },	  [LUN] = { "ilun", false },	     [OWN] = { "ciaddr", true },
 	[GATEWAY] = { "giaddr", true },	  [MASK] = { "subnet-mask", false }, [DHCP] = { "dhcp", true },
-	[ISID] = { "isid", false },	  [USER] = { "ichapid", true },	  [SECRET] = { "ichappw", true },
+	[ISID] = { "isid", false },	  [USER] = { "ichapid", true },	     [SECRET] = { "ichappw", true },
 	[USER_IN] = { "chapid", true },	  [SECRET_IN] = { "chappw", true },
 };
 
@@ -88,8 +104,8 @@ static int check(struct parsed *p, struct sk_boot_target *ret, struct sk_err *er
 		enum sk_boot_tgt_attr to;
 		enum arg from;
 	} same[] = {
-		{ SK_TGT_NAME, TARGET }, { SK_TGT_ADDRESS, ADDRESS }, { SK_TGT_PORT, PORT },
-		{ SK_TGT_LUN, LUN },	 { SK_TGT_USER, USER },	      { SK_TGT_SECRET, SECRET },
+		{ SK_TGT_NAME, TARGET },     { SK_TGT_ADDRESS, ADDRESS },     { SK_TGT_PORT, PORT },
+		{ SK_TGT_LUN, LUN },	     { SK_TGT_USER, USER },	      { SK_TGT_SECRET, SECRET },
 		{ SK_TGT_USER_IN, USER_IN }, { SK_TGT_SECRET_IN, SECRET_IN },
 	};
 	int64_t nic;
@@ -107,9 +123,9 @@ static int check(struct parsed *p, struct sk_boot_target *ret, struct sk_err *er
 static void take_network(struct parsed *p, struct sk_boot_nic *nic)
 {
 	struct sk_boot_text t[SK_NIC_ATTRS] = {
-		[SK_NIC_FLAGS] = { "3", true },		[SK_NIC_MAC] = { "00:00:00:00:00:00", true },
-		[SK_NIC_ADDRESS] = p->v[OWN],		[SK_NIC_GATEWAY] = p->v[GATEWAY],
-		[SK_NIC_MASK] = p->v[MASK],		[SK_NIC_DHCP] = p->v[DHCP],
+		[SK_NIC_FLAGS] = { "3", true }, [SK_NIC_MAC] = { "00:00:00:00:00:00", true },
+		[SK_NIC_ADDRESS] = p->v[OWN],	[SK_NIC_GATEWAY] = p->v[GATEWAY],
+		[SK_NIC_MASK] = p->v[MASK],	[SK_NIC_DHCP] = p->v[DHCP],
 	};
 
 	if (sk_boot_nic_check(t, nic, NULL) == 0)
@@ -181,7 +197,8 @@ static ssize_t property(int tree, const char *path, char *ret, size_t n)
 	return ret[got - 1] == '\0' ? got - 1 : got;
 }
 
-static void find_mac(const struct sk_boot_cfg *cfg, int tree, const struct sk_boot_path *path, struct sk_boot_nic *nic)
+static void find_mac(const struct sk_boot_cfg *cfg, int tree, const struct sk_boot_path *path,
+		     struct sk_boot_nic *nic)
 {
 	char name[sizeof(path->device) + 24];
 	unsigned char mac[8];
@@ -191,7 +208,8 @@ static void find_mac(const struct sk_boot_cfg *cfg, int tree, const struct sk_bo
 	fd = openat(tree, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || read(fd, mac, sizeof(mac)) != 6)
 		return;
-	snprintf(nic->mac, sizeof(nic->mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	snprintf(nic->mac, sizeof(nic->mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		 mac[4], mac[5]);
 	if (cfg->netdev_of && !cfg->netdev_of(cfg->ctx, nic->mac, nic->netdev))
 		nic->netdev[0] = '\0';
 }

@@ -35,7 +35,7 @@ def shell(tmp_path):
     bin_dir, conf, scratch = tmp_path / "bin", tmp_path / "conf", tmp_path / "scratch"
     for d in (bin_dir, conf, scratch, tmp_path / "run"):
         d.mkdir()
-    for name in ("iscsiadm", "iscsi-iname"):
+    for name in ("iscsiadm", "iscsi-iname", "iscsistart"):
         (bin_dir / name).symlink_to(BUILD / "src" / name / name)
     (conf / "iscsid.conf").write_text(CONF)
     (conf / "initiatorname.iscsi").write_text("InitiatorName=iqn.2026-11.lab.test:initiator\n")

@@ -11,7 +11,7 @@ from normal import Normal
 
 # Files in which every case of ours is as recorded; of the others the differences are printed (pytest -rP).
 ASSERTED = {"01-usage", "01b-usage", "02-discovery-st", "03-discovery-fail", "04-discoverydb", "05-node-db", "07-session", "08-iface",
-            "12-startup", "13-isns", "14-defaults", "15-iscsi_discovery", "16-scripts-new"}
+            "10-fw", "11-daemon-tools", "12-startup", "13-isns", "14-defaults", "15-iscsi_discovery", "16-scripts-new"}
 
 
 @pytest.fixture(scope="session")

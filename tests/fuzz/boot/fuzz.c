@@ -5,8 +5,8 @@
 #include "proto/portal.h"
 #include "sys/boot_inner.h"
 
-/* What passes is fit for records, commands and lines of output; what fails leaves the result alone. The first byte says
- * what the rest is: a boot path, or attributes that end with a NUL each. */
+/* What passes is fit for records, commands and lines of output; what fails leaves the result alone. The first byte
+ * says what the rest is: a boot path, or attributes that end with a NUL each. */
 
 static void must(bool ok)
 {

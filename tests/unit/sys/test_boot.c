@@ -71,9 +71,9 @@ static void without(const struct tmp *t, const char *what)
 static void nic(const struct tmp *t, const char *source, const char *where, const char *index, const char *mac)
 {
 	static const char *const v[][2] = {
-		{ "flags", "3\n" },	    { "ip-addr", "10.0.2.15\n" },	{ "subnet-mask", "255.255.255.0" },
-		{ "prefix-len", "24\n" },   { "gateway", "10.0.2.2\n" },	{ "primary-dns", "10.0.2.3\n" },
-		{ "vlan", "0\n" },	    { "origin", "1\n" },		{ "dhcp", "0.0.0.0\n" },
+		{ "flags", "3\n" },	  { "ip-addr", "10.0.2.15\n" }, { "subnet-mask", "255.255.255.0" },
+		{ "prefix-len", "24\n" }, { "gateway", "10.0.2.2\n" },	{ "primary-dns", "10.0.2.3\n" },
+		{ "vlan", "0\n" },	  { "origin", "1\n" },		{ "dhcp", "0.0.0.0\n" },
 	};
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(v); i++)
@@ -82,11 +82,12 @@ static void nic(const struct tmp *t, const char *source, const char *where, cons
 	attr(t, source, where, "mac", mac);
 }
 
-static void target(const struct tmp *t, const char *source, const char *where, const char *nic_index, const char *name)
+static void target(const struct tmp *t, const char *source, const char *where, const char *nic_index,
+		   const char *name)
 {
 	static const char *const v[][2] = {
-		{ "flags", "3\n" }, { "ip-addr", "10.0.2.2\n" }, { "port", "3261\n" }, { "lun", "01000000\n" },
-		{ "chap-type", "0\n" },
+		{ "flags", "3\n" },	 { "ip-addr", "10.0.2.2\n" }, { "port", "3261\n" },
+		{ "lun", "01000000\n" }, { "chap-type", "0\n" },
 	};
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(v); i++)
@@ -159,11 +160,20 @@ static void nothing_is_an_empty_list(void **st)
 static void one_bad_entry_hides_no_other(void **st)
 {
 	static const char *const bad[][2] = {
-		{ "target-name", "iqn.2026-11.com.example:a/../b\n" }, { "target-name", "" },
+		{ "target-name", "iqn.2026-11.com.example:a/../b\n" },
+		{ "target-name", "" },
 		{ "target-name", "iqn.2026-11.com.example:a\nnode.startup = automatic\n" },
-		{ "ip-addr", "san.example.com\n" },  { "ip-addr", "0.0.0.0\n" }, { "ip-addr", "fe80::1%eth0\n" },
-		{ "port", "0\n" }, { "port", "65536\n" }, { "port", "x\n" }, { "flags", "0\n" }, { "flags", "\n" },
-		{ "nic-assoc", "-1\n" }, { "nic-assoc", "\n" }, { "chap-secret", "tab\tin it\n" },
+		{ "ip-addr", "san.example.com\n" },
+		{ "ip-addr", "0.0.0.0\n" },
+		{ "ip-addr", "fe80::1%eth0\n" },
+		{ "port", "0\n" },
+		{ "port", "65536\n" },
+		{ "port", "x\n" },
+		{ "flags", "0\n" },
+		{ "flags", "\n" },
+		{ "nic-assoc", "-1\n" },
+		{ "nic-assoc", "\n" },
+		{ "chap-secret", "tab\tin it\n" },
 	};
 	const struct tmp *t = *st;
 	struct told told = { 0 };
@@ -223,8 +233,12 @@ static void a_bad_card_takes_its_targets_only(void **st)
 static void odd_optional_values_are_left_out(void **st)
 {
 	static const char *const odd[][2] = {
-		{ "ip-addr", "10.0.2.15; reboot\n" }, { "subnet-mask", "255.0.255.0" }, { "gateway", "::\n" },
-		{ "primary-dns", "dns.example.com\n" }, { "vlan", "4096\n" }, { "prefix-len", "129\n" },
+		{ "ip-addr", "10.0.2.15; reboot\n" },
+		{ "subnet-mask", "255.0.255.0" },
+		{ "gateway", "::\n" },
+		{ "primary-dns", "dns.example.com\n" },
+		{ "vlan", "4096\n" },
+		{ "prefix-len", "129\n" },
 	};
 	const struct tmp *t = *st;
 	struct told told = { 0 };
@@ -342,11 +356,13 @@ static void tables_nobody_may_read_are_an_error(void **st)
 	assert_int_equal(err.code, SK_EACCES);
 }
 
-/* --- Open Firmware --------------------------------------------------------------------------------------------- */
+/* --- Open Firmware ---------------------------------------------------------------------------------------------
+ */
 
-#define OF_PATH "/vdevice/l-lan@30000002:iscsi,itname=iqn.2026-11.com.example:me,ciaddr=10.0.0.5,giaddr=10.0.0.1," \
-		"subnet-mask=255.255.255.0,siaddr=10.0.0.9,iname=iqn.2026-11.com.example:disk,iport=3261," \
-		"ichapid=alice,ichappw=alicesecret:1,chapid=bob,chappw=bobsecret,ilun=1:2"
+#define OF_PATH                                                                                                    \
+	"/vdevice/l-lan@30000002:iscsi,itname=iqn.2026-11.com.example:me,ciaddr=10.0.0.5,giaddr=10.0.0.1,"         \
+	"subnet-mask=255.255.255.0,siaddr=10.0.0.9,iname=iqn.2026-11.com.example:disk,iport=3261,"                 \
+	"ichapid=alice,ichappw=alicesecret:1,chapid=bob,chappw=bobsecret,ilun=1:2"
 
 static void a_boot_path_is_understood(void **st)
 {
@@ -406,7 +422,8 @@ static void the_device_tree_comes_first(void **st)
 	put(t, "kernel/firmware/devicetree/base/chosen/bootpath", OF_PATH);
 	put(t, "kernel/firmware/devicetree/base/vdevice/l-lan@30000002/local-mac-address", "\2\3\4\5\6\7");
 	put(t, "kernel/firmware/devicetree/base/aliases/iscsi-disk0", OF_PATH); /* the same again */
-	put(t, "kernel/firmware/devicetree/base/aliases/iscsi-disk1", "/b:iscsi,siaddr=10.0.0.9,iname=iqn.2026-11.com.example:two");
+	put(t, "kernel/firmware/devicetree/base/aliases/iscsi-disk1",
+	    "/b:iscsi,siaddr=10.0.0.9,iname=iqn.2026-11.com.example:two");
 	put(t, "kernel/firmware/devicetree/base/aliases/iscsi-disk2", "/b:iscsi,nothing");
 	SK_BOOT struct sk_boot b = look(t, &told);
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "config.h"
+#include "discover/firmware.h"
+#include "iscsistart/net.h"
+#include "iscsistart/run.h"
+
+/** iscsistart - logins at boot: the firmware's word or the command line's, no daemon, no database. */
+
+static void to_stderr(void *ctx, enum sk_level level, enum sk_room room, const char *text)
+{
+	(void)ctx;
+	(void)level;
+	(void)room;
+	fprintf(stderr, "iscsistart: %s\n", text);
+}
+
+static void to_stdout(void *ctx, const char *text)
+{
+	(void)ctx;
+	fputs(text, stdout);
+}
+
+/** @none is what the incumbent says when there is nothing */
+static int read_boot(const struct sk_places *places, const char *none, struct sk_boot *ret)
+{
+	struct sk_err err = { 0 };
+
+	if (sk_firmware_read(places, to_stdout, NULL, ret, &err) == 0 && ret->n)
+		return 0;
+	printf("%s\n", none);
+	if (err.code)
+		fprintf(stderr, "iscsistart: %s\n", err.msg);
+	return SK_RES_NO_OBJS_FOUND;
+}
+
+static int print(const struct sk_places *places)
+{
+	SK_BOOT struct sk_boot boot = { 0 };
+	struct sk_buf out = { 0 };
+	int status = read_boot(places, "Could not get list of targets from firmware.", &boot);
+
+	for (size_t i = 0; i < boot.n; i++)
+		sk_firmware_print(&out, &boot.v[i]);
+	fwrite(sk_buf_cstr(&out), 1, out.n, stdout);
+	sk_buf_wipe(&out);
+	return status;
+}
+
+static int network(const struct sk_places *places)
+{
+	SK_BOOT struct sk_boot boot = { 0 };
+	int status = read_boot(places, "Could not setup fw entries.", &boot);
+
+	return status ? status : sk_start_network(&boot);
+}
+
+static int login(const struct sk_start_opts *o, const struct sk_places *places)
+{
+	static const char none[] = "Could not get boot entry.";
+	bool fw = o->what == SK_START_FIRMWARE;
+	SK_BOOT struct sk_boot boot = { 0 };
+	struct sk_start_jobs jobs;
+	int status = fw ? read_boot(places, none, &boot) : 0;
+
+	if (!status && fw && !boot.booted) {
+		printf("%s\n", none);
+		status = SK_RES_NO_OBJS_FOUND;
+	}
+	if (status)
+		return status;
+	fprintf(stderr, "iscsistart: version %s\n", SK_VERSION);
+	if (sk_start_jobs_make(o, places, fw ? &boot : NULL, &jobs) < 0)
+		return 1;
+	status = sk_start_run(places, &jobs);
+	sk_start_jobs_free(&jobs);
+	return status;
+}
+
+static int act(const struct sk_start_opts *o)
+{
+	struct sk_places places;
+	struct sk_err err = { 0 };
+
+	if (sk_places_init(&places, &err) == 0 && o->conf && strlen(o->conf) >= sizeof(places.conf_file))
+		sk_fail(&err, SK_EINVAL, "the name of the configuration file is too long");
+	if (err.code) {
+		fprintf(stderr, "iscsistart: %s\n", err.msg);
+		return SK_RES_INVAL;
+	}
+	if (o->conf)
+		snprintf(places.conf_file, sizeof(places.conf_file), "%s", o->conf);
+	switch (o->what) {
+	case SK_START_PRINT:
+		return print(&places);
+	case SK_START_NETWORK:
+		return network(&places);
+	case SK_START_LOGIN:
+	case SK_START_FIRMWARE:
+		return login(o, &places);
+	case SK_START_OVER:
+		break;
+	}
+	return o->status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct sk_start_opts o;
+	int status;
+
+	umask(0077);
+	signal(SIGINT, SIG_IGN); /* a key at the console must not keep the machine from its disk */
+	signal(SIGPIPE, SIG_IGN);
+	sk_start_parse(argc, argv, &o);
+	sk_log_to(to_stderr, NULL, o.debug ? SK_LOG_DEBUG : SK_LOG_NOTICE, SK_ROOM_ALL);
+	status = o.what == SK_START_OVER ? o.status : act(&o);
+	sk_start_opts_free(&o);
+	return fflush(stdout) == 0 ? status : 1;
+}
