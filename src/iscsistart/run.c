@@ -244,9 +244,10 @@ static void leave_pings(const struct sk_start_run *run, uint32_t sid)
 	struct sk_keep keep;
 	struct sk_record *r = sk_keep_get(run->places, sid, &keep, NULL);
 
-	if (r && sk_record_set(r, "node.conn[0].timeo.noop_out_interval", jobs->ping_interval, NULL) == 0 &&
+	if (r && keep.up &&
+	    sk_record_set(r, "node.conn[0].timeo.noop_out_interval", jobs->ping_interval, NULL) == 0 &&
 	    sk_record_set(r, "node.conn[0].timeo.noop_out_timeout", jobs->ping_timeout, NULL) == 0)
-		(void)sk_keep_put(run->places, sid, &keep, r, NULL);
+		(void)sk_keep_replace(run->places, sid, &keep, r, NULL);
 	sk_record_free(r);
 }
 
