@@ -20,6 +20,7 @@ struct sk_daemon {
 	struct sk_transport *user, *kernel;
 	struct sk_sessions *sessions;
 	struct sk_net_changes *changes;
+	struct sk_rediscovery *rediscovery;	/* once sessions are known */
 	struct sk_mgmt_server *server;
 	struct sk_logger log;		/* of the background */
 	struct sk_timer *stop_timer, *adopt_timer;
@@ -49,6 +50,23 @@ void sk_daemon_ready(struct sk_daemon *d);	/* tells parent and service manager *
 /* conf.c: files it reads */
 void sk_daemon_conf(struct sk_daemon *d);
 int sk_daemon_initiator(const struct sk_daemon *d, struct sk_iname *ret, struct sk_err *err);
+
+/* carry.c: logins, whoever asks for them. Who carries the session is found out first: "user" is always the user transport, "tcp"
+ * the kernel where it can, else the user transport unless iscsid.conf forbids that */
+struct sk_carry {
+	struct sk_ask_login ask;	/* transport and initiator are filled in here; done, step and ctx are the asker's */
+	struct sk_iname initiator;	/* unless the record has one; "" then */
+	/** the end when ask.done will not be called; perhaps from inside the call */
+	void (*refused)(void *ctx, enum sk_result code, const struct sk_err *err);
+	void (*noted)(void *ctx, const char *text);	/* somebody else carries it than the record says; may be NULL */
+};
+void sk_daemon_login(struct sk_daemon *d, struct sk_record *taken_node, const struct sk_carry *carry);
+
+/* rediscover.c: discovery records with use_discoveryd = Yes */
+void sk_rediscovery_start(struct sk_daemon *d);	/* when all that runs is known */
+void sk_rediscovery_kick(struct sk_daemon *d);	/* the network changed */
+void sk_rediscovery_stop(struct sk_daemon *d);	/* nothing is begun any more; the sessions stay */
+void sk_rediscovery_free(struct sk_daemon *d);	/* after sessions and transports, before the loop */
 
 /* methods.c, login.c: what it is asked */
 void sk_daemon_handle(void *ctx, struct sk_mgmt_req *req, const char *method, struct json_object *params);

@@ -11,7 +11,6 @@
 #include "record/record.h"
 #include "sys/links.h"
 #include "sys/session.h"
-#include "transport/kernel/kernel.h"
 
 /** session.login (docs/management-protocol.md). */
 
@@ -19,10 +18,8 @@ struct asked {
 	struct sk_daemon *d;
 	struct sk_mgmt_req *req;
 	char note[320];
-	/* until it is known who carries the session */
-	struct sk_record *node;
-	struct sk_iname name;
-	struct sk_ask_login ask;
+	struct sk_record *node;		/* until the login begins */
+	struct sk_carry carry;
 };
 
 static void asked_free(struct asked *a)
@@ -184,66 +181,16 @@ static int read_record(struct json_object *o, struct sk_record **ret, struct sk_
 	return 0;
 }
 
-/* The session is asked for, with whom it was found to be carried by. Releases @a when that fails. */
-static void begin(struct asked *a, struct sk_transport *t)
+static void refused(void *ctx, enum sk_result code, const struct sk_err *err)
 {
-	struct sk_err err = { 0 };
-	struct sk_ask_login ask = a->ask;
-
-	ask.initiator = a->name.s;
-	ask.transport = t;
-	ask.step = step;
-	ask.done = done;
-	ask.ctx = a;
-	if (sk_sessions_login(a->d->sessions, sk_give(a->node), &ask, &err) == 0)
-		return;
-	refuse(a, sk_result_of(&err), &err);
+	refuse(ctx, code, err);
 }
 
-/* The kernel cannot: the user transport stands in for it, unless the configuration forbids that. */
-static void fall_back(struct asked *a, const struct sk_err *why)
-{
-	struct sk_err err = { 0 };
-
-	if (!a->d->fallback) {
-		sk_fail(&err, SK_ENOTSUP, "no kernel transport for tcp (%s), and iscsid.transport.fallback is not \"user\"",
-			why->msg);
-		refuse(a, SK_RES_TRANS_NOT_FOUND, &err);
-		return;
-	}
-	snprintf(a->note, sizeof(a->note), "%s: the user transport carries the session", why->msg);
-	if (!a->d->note_logged)
-		sk_notice(SK_ROOM_DOOR, "iface.transport_name = tcp: %s", a->note);
-	a->d->note_logged = true;
-	begin(a, a->d->user);
-}
-
-static void on_prepared(void *ctx, const struct sk_err *why)
+static void noted(void *ctx, const char *text)
 {
 	struct asked *a = ctx;
 
-	if (!why)
-		begin(a, a->d->kernel);
-	else if (a->d->stopping || why->code == SK_ENOTCONN)
-		refuse(a, SK_RES_ISCSID_COMM_ERR, why);
-	else
-		fall_back(a, why);
-}
-
-/* Who carries it: "user" is always the user transport; "tcp" the kernel, when it can. */
-static void choose_path(struct asked *a)
-{
-	const char *t = sk_record_get(a->node, "iface.transport_name");
-	struct sk_err err = { 0 };
-
-	if (t && !strcmp(t, "user")) {
-		begin(a, a->d->user);
-	} else if (t && *t && strcmp(t, "tcp") != 0) {
-		sk_fail(&err, SK_ENOTSUP, "transport %s is not available", t);
-		refuse(a, SK_RES_TRANS_NOT_FOUND, &err);
-	} else if (sk_kernel_prepare(a->d->kernel, on_prepared, a, &err) < 0) {
-		refuse(a, SK_RES_TRANS_NOT_FOUND, &err);
-	}
+	snprintf(a->note, sizeof(a->note), "%s", text);
 }
 
 static struct asked *read_asked(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params,
@@ -262,7 +209,7 @@ static struct asked *read_asked(struct sk_daemon *d, struct sk_mgmt_req *req, st
 		*code = SK_RES_SUCCESS;
 	if (*code == SK_RES_SUCCESS) {
 		own = sk_record_get(a->node, "iface.initiatorname");
-		if (!(own && *own) && sk_daemon_initiator(d, &a->name, err) < 0)
+		if (!(own && *own) && sk_daemon_initiator(d, &a->carry.initiator, err) < 0)
 			*code = SK_RES_LOGIN;
 	}
 	if (*code != SK_RES_SUCCESS) {
@@ -271,11 +218,13 @@ static struct asked *read_asked(struct sk_daemon *d, struct sk_mgmt_req *req, st
 	}
 	a->d = d;
 	a->req = req;
-	a->ask = (struct sk_ask_login){
+	a->carry.ask = (struct sk_ask_login){
 		.slot = (unsigned)slot, .timeout_s = (unsigned)timeout_s, .multiple = sk_msg_bool(params, "multiple", false),
 		.ensure = sk_msg_bool(params, "ensure", false), .fail_fast = sk_msg_bool(params, "fail_fast", false),
-		.login_only = wait && !strcmp(wait, "login"),
+		.login_only = wait && !strcmp(wait, "login"), .step = step, .done = done, .ctx = a,
 	};
+	a->carry.refused = refused;
+	a->carry.noted = noted;
 	return a;
 }
 
@@ -286,7 +235,7 @@ void sk_method_login(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_o
 	struct asked *a = read_asked(d, req, params, &code, &err);
 
 	if (a)
-		choose_path(a);
+		sk_daemon_login(d, sk_give(a->node), &a->carry);
 	else
 		sk_mgmt_refuse(req, code, &err);
 }

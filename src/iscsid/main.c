@@ -26,6 +26,7 @@ static void on_stop(void *ctx)
 
 void sk_daemon_stop(struct sk_daemon *d)
 {
+	sk_rediscovery_stop(d);
 	if (!d->stopping)
 		sk_timer_at(d->stop_timer, sk_loop_now(d->loop) + STOP_MS);
 	d->stopping = true;
@@ -59,6 +60,7 @@ static void begin_to_serve(void *ctx)
 		}
 	}
 	sk_daemon_ready(d);
+	sk_rediscovery_start(d);
 }
 
 static void on_adopt_timer(void *ctx)
@@ -73,10 +75,11 @@ static void on_adopt_timer(void *ctx)
 /* A link or an address came: nobody waits for the end of a backoff. */
 static void on_network(void *ctx)
 {
-	const struct sk_daemon *d = ctx;
+	struct sk_daemon *d = ctx;
 
 	sk_debug(SK_ROOM_DOOR, "the network changed: lost sessions are tried now");
 	sk_sessions_kick(d->sessions);
+	sk_rediscovery_kick(d);
 }
 
 static int places(struct sk_daemon *d)
@@ -134,6 +137,7 @@ static void take_down(struct sk_daemon *d)
 		sk_kernel_transport_free(d->kernel);
 	if (d->user)
 		sk_user_transport_free(d->user);
+	sk_rediscovery_free(d);
 	sk_mgmt_server_free(d->server);
 	sk_timer_free(d->stop_timer);
 	sk_timer_free(d->adopt_timer);
