@@ -9,12 +9,14 @@
 
 /**
  * Name resolution. getaddrinfo can hang for half a minute, so each lookup has a thread of its own, at most RUNNING
- * at a time: one dead name server delays neither other names nor the workers nor the end of the program. A thread
- * that outlives the loop frees what it holds and ends.
+ * at a time: one dead name server delays neither other names nor the workers nor the end of the program. Who asks for
+ * a name that is being looked up waits for that answer: a thousand sessions of one name need one thread. A thread that
+ * outlives the loop frees what it holds and ends.
  */
 
 #define RUNNING 64
 #define STACK	(512U << 10)
+#define FRESH_MS 2000 /* who asks later than that does not wait for an answer that does not come, but asks anew */
 
 struct sk_resolver {
 	pthread_mutex_t lock;
@@ -24,6 +26,7 @@ struct sk_resolver {
 	struct lookup *done; /* oldest first */
 	/* the loop's alone: */
 	struct lookup *waiting;
+	struct lookup *active; /* those with a thread */
 	unsigned running;
 };
 
@@ -31,6 +34,9 @@ struct lookup {
 	struct sk_job job; /* the loop's */
 	struct sk_resolver *resolver;
 	struct lookup *next;  /* in waiting or done */
+	struct lookup *prev_active, *next_active;
+	uint64_t since;	      /* when its thread began */
+	struct lookup *same;  /* others who want this very name: they get its answer; the loop's */
 	struct sk_timer *now; /* delivery of an answer that needed no thread */
 	sk_resolve_fn *fn;
 	char host[256];
@@ -96,7 +102,7 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-static int start(struct lookup *q)
+static int start(struct sk_loop *l, struct lookup *q)
 {
 	struct sk_resolver *r = q->resolver;
 	pthread_attr_t attr;
@@ -113,11 +119,40 @@ static int start(struct lookup *q)
 	pthread_mutex_unlock(&r->lock);
 	rc = pthread_create(&id, &attr, thread, q);
 	pthread_attr_destroy(&attr);
-	if (rc)
+	if (rc) {
 		unref(r);
+		return rc;
+	}
+	r->running++;
+	q->since = sk_loop_now(l);
+	q->next_active = r->active;
+	q->prev_active = NULL;
+	if (q->next_active)
+		q->next_active->prev_active = q;
+	r->active = q;
+	return 0;
+}
+
+static void not_active(struct lookup *q)
+{
+	if (q->prev_active)
+		q->prev_active->next_active = q->next_active;
 	else
-		r->running++;
-	return rc;
+		q->resolver->active = q->next_active;
+	if (q->next_active)
+		q->next_active->prev_active = q->prev_active;
+}
+
+static bool join(struct sk_loop *l, struct lookup *q)
+{
+	for (struct lookup *a = q->resolver->active; a; a = a->next_active) {
+		if (sk_loop_now(l) > a->since + FRESH_MS || strcmp(a->host, q->host) != 0 || strcmp(a->port, q->port) != 0)
+			continue;
+		q->next = a->same;
+		a->same = q;
+		return true;
+	}
+	return false;
 }
 
 static void tell(struct lookup *q)
@@ -137,18 +172,44 @@ static void tell(struct lookup *q)
 	free(q);
 }
 
+/* One answer for all who wanted the name, in the order in which they asked. */
+static void tell_all(struct lookup *q)
+{
+	struct lookup *same = q->same, *in_order = NULL;
+
+	while (same) {
+		struct lookup *next = same->next;
+
+		same->gai = q->gai;
+		same->addrs = q->addrs;
+		same->next = in_order;
+		in_order = same;
+		same = next;
+	}
+	q->same = NULL;
+	tell(q);
+	while (in_order) {
+		struct lookup *next = in_order->next;
+
+		tell(in_order);
+		in_order = next;
+	}
+}
+
 static void on_now(void *ctx)
 {
 	tell(ctx);
 }
 
-static void start_waiting(struct sk_resolver *r)
+static void start_waiting(struct sk_loop *l)
 {
+	struct sk_resolver *r = l->resolver;
+
 	while (r->waiting && r->running < RUNNING) {
 		struct lookup *q = r->waiting;
 
 		r->waiting = q->next;
-		if (q->job.cancelled || start(q) == 0) {
+		if (q->job.cancelled || join(l, q) || start(l, q) == 0) {
 			if (q->job.cancelled)
 				tell(q);
 			continue;
@@ -173,9 +234,10 @@ static void on_wake(uv_async_t *wake)
 
 		done = q->next;
 		r->running--;
-		tell(q);
+		not_active(q);
+		tell_all(q);
 	}
-	start_waiting(r);
+	start_waiting(l);
 }
 
 static int queue(struct sk_loop *l, struct lookup *q, struct sk_err *err)
@@ -190,6 +252,8 @@ static int queue(struct sk_loop *l, struct lookup *q, struct sk_err *err)
 		sk_timer_at(q->now, 0);
 		return 0;
 	}
+	if (join(l, q))
+		return 0;
 	while (*end)
 		end = &(*end)->next;
 	*end = q;
@@ -284,6 +348,11 @@ void sk_resolver_release(struct sk_loop *l)
 		return;
 	pthread_mutex_lock(&r->lock); /* a running thread frees its own lookup, after we let go of it */
 	r->gone = true;
+	for (struct lookup *a = r->active; a; a = a->next_active) {
+		drop(a->same);
+		a->same = NULL;
+	}
+	r->active = NULL;
 	drop(r->done);
 	r->done = NULL;
 	drop(r->waiting);

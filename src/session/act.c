@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "session/inner.h"
 
+#define PATIENCE_MS 1000	/* with name servers, when there are addresses that worked */
+
 /** What the machine asks for is done here. Each may post an event; those wait until the acts of this step are
  * through. */
 
@@ -22,10 +24,16 @@ const struct sockaddr_storage *sk_session_addr(const struct sk_session *s)
 	return &s->addrs.a[s->m.addr < s->addrs.n ? s->m.addr : 0];
 }
 
-static void do_halt(struct sk_session *s)
+static void stop_resolving(struct sk_session *s)
 {
 	sk_job_cancel(s->resolving);
 	s->resolving = NULL;
+	sk_timer_at(s->patience, UINT64_MAX);
+}
+
+static void do_halt(struct sk_session *s)
+{
+	stop_resolving(s);
 	sk_talk_end(s);
 	ops(s)->halt(s->x);
 }
@@ -47,15 +55,36 @@ static void resolved(struct sk_session *s, const struct sk_addrs *addrs)
 	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVED, .n_addrs = addrs->n });
 }
 
+/* Addresses that worked, of the portal that is tried; NULL: none are known. */
+static const struct sk_addrs *known(const struct sk_session *s)
+{
+	if (s->m.redirected)
+		return NULL;
+	return s->good.n ? &s->good : s->hint.n ? &s->hint : NULL;
+}
+
+void sk_session_no_answer(void *ctx)
+{
+	struct sk_session *s = ctx;
+
+	if (!s->resolving || !known(s))
+		return;
+	sk_notice(SK_ROOM_SESSION, "target %s: name servers do not answer for %s: the address that worked last is used", s->target.s,
+		  s->host);
+	stop_resolving(s);
+	resolved(s, known(s));
+}
+
 static void on_resolved(void *ctx, const struct sk_addrs *addrs, const struct sk_err *err)
 {
 	struct sk_session *s = ctx;
 
 	s->resolving = NULL;
+	sk_timer_at(s->patience, UINT64_MAX);
 	if (!err && addrs->n)
 		resolved(s, addrs);
-	else if (s->good.n && !s->m.redirected) /* DNS is away: the addresses that worked last */
-		resolved(s, &s->good);
+	else if (known(s)) /* DNS is away: the addresses that worked last */
+		resolved(s, known(s));
 	else
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVE_FAILED, .why = err });
 }
@@ -73,6 +102,8 @@ static void do_resolve(struct sk_session *s)
 	s->resolving = sk_loop_resolve(s->all->cfg.loop, host, port, on_resolved, s, &err);
 	if (!s->resolving)
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVE_FAILED, .why = &err });
+	else if (known(s))
+		sk_timer_at(s->patience, sk_loop_now(s->all->cfg.loop) + PATIENCE_MS);
 }
 
 /* --- connect, hand over -------------------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ struct sk_session {
 	struct sk_xsess *x;
 	struct sk_sm m;
 	struct sk_timer *timer;
+	struct sk_timer *patience;	/* with name servers, while there are addresses that worked */
 
 	/* the key */
 	struct sk_iname target, initiator;
@@ -42,6 +43,7 @@ struct sk_session {
 
 	struct sk_addrs addrs;		/* of the portal being tried */
 	struct sk_addrs good;		/* of the persistent portal, when it last worked */
+	struct sk_addrs hint;		/* of an adopted session: where it was connected; for want of anything better */
 	struct sk_portal redirect;	/* where the target sent us */
 	struct sk_portal current;	/* the numeric address of the last connection */
 	struct sockaddr_storage from;	/* who redirected us */
@@ -106,6 +108,7 @@ void sk_talk_end(struct sk_session *s);
 
 /* act.c: what the machine asks for */
 void sk_session_do(struct sk_session *s, unsigned acts);
+void sk_session_no_answer(void *s);	/* the patience with name servers is over */
 void sk_session_give_up(struct sk_session *s);	/* answers whoever asked for a logout or a rescan */
 
 /* say.c: the log */

@@ -203,6 +203,7 @@ void sk_session_free(struct sk_session *s)
 		s->t->ops->forget(s->x);
 	s->x = NULL;
 	sk_timer_free(s->timer);
+	sk_timer_free(s->patience);
 	sk_fail(&s->m.err, SK_ENOTCONN, "the daemon is going down"); /* only then is anybody still waiting */
 	sk_session_answer(s, SK_RES_ISCSID_COMM_ERR, false);
 	sk_session_give_up(s);
@@ -213,7 +214,8 @@ void sk_session_free(struct sk_session *s)
 int sk_session_arm(struct sk_session *s, struct sk_err *err)
 {
 	s->timer = sk_timer_new(s->all->cfg.loop, on_timer, s, err);
-	return s->timer ? 0 : -1;
+	s->patience = s->timer ? sk_timer_new(s->all->cfg.loop, sk_session_no_answer, s, err) : NULL;
+	return s->patience ? 0 : -1;
 }
 
 void sk_session_info(const struct sk_session *s, struct sk_session_info *ret)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -417,16 +419,36 @@ static void read_tag(struct sk_session *s, const char *tag)
 	choose_isid(s);
 }
 
-/* The portal group a running session is with, as its login left it. */
-static int32_t group_of(const struct sk_transport *t, uint32_t sid)
+/* Where a running session is connected, as it shows it. */
+static void take_hint(struct sk_session *s, const struct sk_sys_session *there)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)(void *)&s->hint.a[0];
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)&s->hint.a[0];
+
+	if (there->port < 1 || there->port > 65535)
+		return;
+	if (inet_pton(AF_INET, there->addr, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons((uint16_t)there->port);
+		s->hint.n = 1;
+	} else if (inet_pton(AF_INET6, there->addr, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons((uint16_t)there->port);
+		s->hint.n = 1;
+	}
+}
+
+/* What its last login left behind: the portal group it is with, the address it led to. */
+static void learn(struct sk_session *s)
 {
 	struct sk_sys_session there;
-	int32_t tpgt = SK_TPGT_NONE;
 
-	if (t->places && sk_sys_session(t->places, sid, SK_SYS_FLAT, &there, NULL) == 0 && there.tpgt >= 0)
-		tpgt = there.tpgt;
+	if (!s->t->places || sk_sys_session(s->t->places, s->t->ops->sid(s->x), SK_SYS_FLAT, &there, NULL) < 0)
+		return;
+	if (there.tpgt >= 0)
+		s->group = there.tpgt;
+	take_hint(s, &there);
 	explicit_bzero(&there, sizeof(there));
-	return tpgt;
 }
 
 static void found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health)
@@ -452,7 +474,7 @@ static void found(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, e
 		sk_session_free(s);
 		return;
 	}
-	s->group = group_of(a->t, ops->sid(x));
+	learn(s);
 	init_machine(s, NULL);
 	append(s);
 	sk_notice(SK_ROOM_SESSION, "session %u to [target: %s, portal: %s,%u] through [iface: %s] taken over, %s", ops->sid(x),

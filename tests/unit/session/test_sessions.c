@@ -496,6 +496,28 @@ static void the_watchdog_brings_a_lost_deadline(void **st)
 	close_world(&w);
 }
 
+/* Name servers fell silent: what worked last is used after a second, and so it is by a daemon that was started meanwhile. */
+static void silent_name_servers_do_not_keep_a_session_away(void **st)
+{
+	struct world w;
+
+	(void)st;
+	open_world(&w);
+	assert_int_equal(login(&w), 0);		/* a numeric address: it stands for the name that worked once */
+	turn(&w);
+	snprintf(w.all->first->host, sizeof(w.all->first->host), "%s", "hangs.invalid");
+	fake_lose(w.f.first);
+	turn(&w);
+	w.all->first->m.attempts = 2;		/* the next attempt asks the name servers again */
+	sk_loop_advance(w.l, 2000);
+	assert_int_equal(w.all->first->m.st, SK_ST_RESOLVE);
+	assert_non_null(w.all->first->resolving);
+	sk_session_no_answer(w.all->first);	/* as its timer says after a second */
+	turn(&w);
+	assert_string_equal(info(&w, 1).connection, "LOGGED IN");
+	close_world(&w);
+}
+
 static void logout_is_refused_while_in_use(void **st)
 {
 	struct world w;
@@ -688,6 +710,7 @@ int main(void)
 		cmocka_unit_test(a_relogin_keeps_to_its_portal_group),
 		cmocka_unit_test(a_day_of_trouble_fills_no_log),
 		cmocka_unit_test(the_watchdog_brings_a_lost_deadline),
+		cmocka_unit_test(silent_name_servers_do_not_keep_a_session_away),
 		cmocka_unit_test(logout_is_refused_while_in_use),
 		cmocka_unit_test(a_data_path_that_refuses),
 		cmocka_unit_test(the_answer_waits_for_the_scan_or_not),
