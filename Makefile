@@ -22,7 +22,7 @@ check:
 
 check-lab:
 	@tools/setup build check lab-all
-	@tools/check --only build,lab-all,interchange-all
+	@tools/check --only build,lab-all,records-all
 
 bench: all
 	@tools/setup bench

@@ -9,7 +9,6 @@
 #include "record/iface.h"
 
 #define LOCK_MS 30000
-#define BULK_FROM 32	/* so many changes are worth syncing the whole file system for */
 
 struct run {
 	struct sk_store *store;
@@ -20,6 +19,7 @@ struct run {
 	struct sk_node_key *stale;
 	unsigned n_stale, cap_stale;
 	bool nomem;
+	struct sk_err broken;	/* the store itself: nothing is changed then */
 	int failed;
 };
 
@@ -34,6 +34,8 @@ static void news(struct run *r, enum sk_merge_news what, const struct sk_node_ke
 {
 	if (what == SK_MERGE_FAILED)
 		r->failed++;
+	if (what == SK_MERGE_FAILED && why && why->sys && r->broken.code == SK_OK)
+		r->broken = *why;
 	if (r->cfg->news)
 		r->cfg->news(r->cfg->ctx, what, key, why);
 }
@@ -201,7 +203,6 @@ int sk_merge(struct sk_store *store, const struct sk_merge_cfg *cfg, const struc
 {
 	SK_MEM const struct sk_merge_item **sorted = calloc(n ? n : 1, sizeof(*sorted));
 	struct run r = { .store = store, .cfg = cfg, .sorted = sorted, .n = n };
-	bool bulk = n >= BULK_FROM;
 	int got = 0;
 
 	if (!sorted)
@@ -215,15 +216,20 @@ int sk_merge(struct sk_store *store, const struct sk_merge_cfg *cfg, const struc
 		got = sk_store_disc_nodes(store, cfg->type, cfg->host, cfg->port, is_stale, &r, err);
 	if (got >= 0 && r.nomem)
 		got = sk_fail(err, SK_ENOMEM, "no memory");
-	bulk = bulk || r.n_stale >= BULK_FROM;
-	if (got >= 0 && bulk)
-		got = sk_store_bulk_begin(store, err);
+	if (got >= 0)
+		got = sk_store_begin(store, err);
 	if (got >= 0) {
 		remove_stale(&r);
 		for (unsigned i = 0; (cfg->ops & (SK_MERGE_NEW | SK_MERGE_UPDATE)) && i < n; i++)
 			write_one(&r, &items[i]);
-		if (bulk)
-			got = sk_store_bulk_commit(store, err);
+		if (r.broken.code != SK_OK) {
+			sk_store_abandon(store);
+			if (err)
+				*err = r.broken;
+			got = -1;
+		} else {
+			got = sk_store_commit(store, err);
+		}
 	}
 	sk_store_unlock(store);
 	free(r.stale);

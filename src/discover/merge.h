@@ -45,8 +45,9 @@ struct sk_merge_cfg {
 };
 
 /** sk_merge - returns how many records could not be written or removed, or -1 when the store cannot be used at all
- * (SK_EDB: nothing was changed). One record's failure does not stop the others. Unless cfg->keep is SK_KEEP_NOTHING,
- * records of the firmware are replaced by the firmware only: the machine may run from that disk. */
+ * (SK_EDB: nothing was changed). One record that cannot be named does not stop the others; all of them are one change.
+ * Unless cfg->keep is SK_KEEP_NOTHING, records of the firmware are replaced by the firmware only: the machine may run
+ * from that disk. */
 int sk_merge(struct sk_store *store, const struct sk_merge_cfg *cfg, const struct sk_merge_item *items, unsigned n,
 	     struct sk_err *err);
 

@@ -292,28 +292,34 @@ static struct sk_merge_item merge_item(const struct item *i)
 	return (struct sk_merge_item){ &i->found.target, &i->found.portal, i->iface };
 }
 
-/** what was found goes into the records; it does not change the exit status once targets were found */
-static void change_records(struct run *r)
+/** what was found goes into the records, as one change; a record that cannot be named does not change the exit status,
+ * a database that cannot be written does */
+static int change_records(struct run *r)
 {
 	struct sk_merge_cfg cfg = merge_cfg(r);
 	struct sk_merge_item *items;
 	struct sk_sel any = { .port = -1 };
 	struct sk_err err = { 0 };
+	int code = 0;
 
 	if (!cfg.ops || r->adm->args.ops & SK_OP_NONPERSISTENT)
-		return;
+		return 0;
 	items = calloc(r->n, sizeof(*items));
 	if (!items || sk_sessions_find(r->adm, &any, SK_SYS_FLAT, &r->running)) {
 		free(items);
 		sk_warn(r->adm, "no memory");
-		return;
+		return SK_RES_NOMEM;
 	}
 	for (unsigned i = 0; i < r->n; i++)
 		items[i] = merge_item(&r->items[i]);
-	if (sk_merge(r->adm->store, &cfg, items, r->n, &err) < 0)
-		sk_store_code(r->adm, &err, NULL);
+	if (sk_merge(r->adm->store, &cfg, items, r->n, &err) < 0) {
+		code = sk_store_code(r->adm, &err, NULL);
+		if (r->adm->doc)
+			json_object_object_del(r->adm->doc, "changes");	/* nothing came of them */
+	}
 	sk_sessions_free(&r->running);
 	free(items);
+	return code;
 }
 
 /* --- the result -------------------------------------------------------------------------------------- */
@@ -384,9 +390,10 @@ static int login_found(struct run *r)
 
 static int conclude(struct run *r)
 {
-	change_records(r);
+	int code = change_records(r);
+
 	print_found(r);
-	return r->adm->args.login ? login_found(r) : 0;
+	return r->adm->args.login ? sk_adm_first(code, login_found(r)) : code;
 }
 
 int sk_disc_conclude(struct sk_adm *adm, const struct sk_disc_ref *ref, const struct sk_disc_result *result)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "iscsiadm/daemon.h"
+#include "iscsiadm/change.h"
 #include "iscsiadm/disc_show.h"
 #include "iscsiadm/node_make.h"
 #include "iscsiadm/node_show.h"
@@ -215,7 +216,7 @@ int sk_disc_new(struct sk_adm *adm, const struct sk_disc_ref *ref)
 	int code = 0;
 
 	sk_doc_action(adm, "new");
-	if (!r || sk_store_disc_put(adm->store, r, &err) < 0)
+	if (!r || sk_store_disc_renew(adm->store, r, &err) < 0)
 		code = sk_store_code(adm, &err, NULL);
 	else
 		sk_say(adm, "New discovery record for [%s,%u] added.\n", ref->host, ref->port);
@@ -264,22 +265,9 @@ int sk_disc_show(struct sk_adm *adm, const struct sk_disc_ref *ref)
 	return 0;
 }
 
-/** run with the database locked from reading to writing, so that parallel changes all survive */
-static int locked(struct sk_adm *adm, const struct sk_disc_ref *ref,
-		  int (*change)(struct sk_adm *, const struct sk_disc_ref *))
+static int update_locked(struct sk_adm *adm, const void *what)
 {
-	struct sk_err err = { 0 };
-	int code;
-
-	if (sk_store_lock(adm->store, SK_ADM_LOCK_MS, &err) < 0)
-		return sk_store_code(adm, &err, NULL);
-	code = change(adm, ref);
-	sk_store_unlock(adm->store);
-	return code;
-}
-
-static int update_locked(struct sk_adm *adm, const struct sk_disc_ref *ref)
-{
+	const struct sk_disc_ref *ref = what;
 	struct sk_err err = { 0 };
 	int code = 0;
 	struct sk_record *r = must_get(adm, ref, &code);
@@ -301,11 +289,12 @@ static int update_locked(struct sk_adm *adm, const struct sk_disc_ref *ref)
 int sk_disc_update(struct sk_adm *adm, const struct sk_disc_ref *ref)
 {
 	sk_doc_action(adm, "update");
-	return locked(adm, ref, update_locked);
+	return sk_adm_change(adm, update_locked, ref);
 }
 
-static int delete_locked(struct sk_adm *adm, const struct sk_disc_ref *ref)
+static int delete_locked(struct sk_adm *adm, const void *what)
 {
+	const struct sk_disc_ref *ref = what;
 	struct sk_err err = { 0 };
 	int code = 0;
 	struct sk_record *r = must_get(adm, ref, &code);
@@ -321,5 +310,5 @@ static int delete_locked(struct sk_adm *adm, const struct sk_disc_ref *ref)
 int sk_disc_delete(struct sk_adm *adm, const struct sk_disc_ref *ref)
 {
 	sk_doc_action(adm, "delete");
-	return locked(adm, ref, delete_locked);
+	return sk_adm_change(adm, delete_locked, ref);
 }

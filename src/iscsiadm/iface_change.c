@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "iscsiadm/change.h"
 #include "iscsiadm/iface_change.h"
 #include "iscsiadm/node_make.h"
 #include "iscsiadm/select.h"
@@ -38,19 +39,6 @@ static size_t in_use(struct sk_adm *adm, const char *name)
 
 	sk_sessions_free(&s);
 	return n;
-}
-
-/** every change of ifaces holds the database, from reading to writing */
-static int locked(struct sk_adm *adm, const char *name, int (*change)(struct sk_adm *, const char *))
-{
-	struct sk_err err = { 0 };
-	int code;
-
-	if (sk_store_lock(adm->store, SK_ADM_LOCK_MS, &err) < 0)
-		return sk_store_code(adm, &err, NULL);
-	code = change(adm, name);
-	sk_store_unlock(adm->store);
-	return code;
 }
 
 /* --- fields ------------------------------------------------------------------------------------------ */
@@ -119,8 +107,9 @@ static int new_failed(struct sk_adm *adm, const char *name, int code, const stru
 	return end(adm, name, code, err);
 }
 
-static int new_locked(struct sk_adm *adm, const char *name)
+static int new_locked(struct sk_adm *adm, const void *what)
 {
+	const char *name = what;
 	struct sk_err err = { 0 };
 	struct sk_record *r = sk_iface_new(name, &err);
 	int code = 0;
@@ -165,7 +154,7 @@ int sk_adm_iface_new(struct sk_adm *adm)
 	}
 	if (in_use(adm, name))
 		return new_failed(adm, name, SK_RES_SESS_EXISTS, NULL);
-	return locked(adm, name, new_locked);
+	return sk_adm_change(adm, new_locked, name);
 }
 
 /* --- update ------------------------------------------------------------------------------------------ */
@@ -178,8 +167,9 @@ static int update_failed(struct sk_adm *adm, const char *name, int code, const s
 	return end(adm, name, code, err);
 }
 
-static int update_locked(struct sk_adm *adm, const char *name)
+static int update_locked(struct sk_adm *adm, const void *what)
 {
+	const char *name = what;
 	struct sk_err err = { 0 };
 	struct sk_record *r = sk_store_iface_get(adm->store, name, &err);
 	int code;
@@ -220,7 +210,7 @@ int sk_adm_iface_update(struct sk_adm *adm)
 		update_failed(adm, name, SK_RES_INVAL, NULL);
 		return 0;
 	}
-	return locked(adm, name, update_locked);
+	return sk_adm_change(adm, update_locked, name);
 }
 
 /* --- delete ------------------------------------------------------------------------------------------ */
@@ -248,8 +238,9 @@ static void only_bound(struct sk_nodes *nodes, const char *name)
 	nodes->n = n;
 }
 
-static int delete_locked(struct sk_adm *adm, const char *name)
+static int delete_locked(struct sk_adm *adm, const void *what)
 {
+	const char *name = what;
 	struct sk_sel any = { .port = -1 };
 	struct sk_nodes nodes;
 	struct sk_err err = { 0 };
@@ -286,7 +277,7 @@ int sk_adm_iface_delete(struct sk_adm *adm)
 	r = sk_store_iface_get(adm->store, name, &err);
 	sk_record_free(r);
 	if (r)
-		return locked(adm, name, delete_locked);
+		return sk_adm_change(adm, delete_locked, name);
 	sk_warn(adm, "Could not read iface info for %s.", sk_adm_printable(name).s);
 	return delete_failed(adm, name, SK_RES_INVAL, &err);
 }

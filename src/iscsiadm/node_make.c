@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "iscsiadm/change.h"
 #include "iscsiadm/daemon.h"
 #include "iscsiadm/live.h"
 #include "iscsiadm/node_make.h"
@@ -52,21 +53,6 @@ static struct sk_record *chosen_iface(struct sk_adm *adm, const struct sk_sel *s
 	return r;
 }
 
-/** what stood there before is gone, with its link: a record made by hand is a static one */
-static int replace(struct sk_adm *adm, const struct sk_record *r, struct sk_err *err)
-{
-	struct sk_node_key key;
-	struct sk_err none = { 0 };
-
-	if (sk_node_key_of(r, &key, err) < 0)
-		return -1;
-	if (sk_store_node_delete(adm->store, &key, &none) < 0 && none.code != SK_ENOENT) {
-		*err = none;
-		return -1;
-	}
-	return sk_store_node_put(adm->store, r, err);
-}
-
 static int add_one(struct sk_adm *adm, const char *target, const struct sk_portal *portal,
 		   const struct sk_record *iface)
 {
@@ -77,7 +63,8 @@ static int add_one(struct sk_adm *adm, const char *target, const struct sk_porta
 	struct sk_node_item item;
 	int code = 0;
 
-	if (!r || replace(adm, r, &err) < 0) {
+	/* what stood there before is gone, with its link: a record made by hand is a static one */
+	if (!r || sk_store_node_renew(adm->store, r, &err) < 0) {
 		code = sk_store_code(adm, &err, &about);
 		sk_record_free(r);
 		return code;
@@ -117,8 +104,9 @@ static int add_to_known(struct sk_adm *adm, const struct sk_sel *sel, const stru
 	return code;
 }
 
-static int new_locked(struct sk_adm *adm, const struct sk_sel *sel)
+static int new_locked(struct sk_adm *adm, const void *what)
 {
+	const struct sk_sel *sel = what;
 	struct sk_record *iface = chosen_iface(adm, sel);
 	int code;
 
@@ -132,25 +120,11 @@ static int new_locked(struct sk_adm *adm, const struct sk_sel *sel)
 	return code;
 }
 
-/** run @change with the database locked */
-static int with_lock(struct sk_adm *adm, const struct sk_sel *sel,
-		     int (*change)(struct sk_adm *, const struct sk_sel *))
-{
-	struct sk_err err = { 0 };
-	int code;
-
-	if (sk_store_lock(adm->store, SK_ADM_LOCK_MS, &err) < 0)
-		return sk_store_code(adm, &err, NULL);
-	code = change(adm, sel);
-	sk_store_unlock(adm->store);
-	return code;
-}
-
 int sk_node_new(struct sk_adm *adm, const struct sk_sel *sel)
 {
 	sk_doc_action(adm, "new");
 	sk_doc_list(adm, "results");
-	return with_lock(adm, sel, new_locked);
+	return sk_adm_change(adm, new_locked, sel);
 }
 
 /* --- update ------------------------------------------------------------------------------------------ */
@@ -280,7 +254,7 @@ static int conclude(struct sk_adm *adm, const struct sk_nodes *nodes, int code)
 	return SK_RES_NO_OBJS_FOUND;
 }
 
-static int update_locked(struct sk_adm *adm, const struct sk_sel *sel)
+static int update_locked(struct sk_adm *adm, const void *sel)
 {
 	struct sk_nodes nodes;
 	int code = sk_nodes_find(adm, sel, true, &nodes);
@@ -318,7 +292,7 @@ int sk_node_update(struct sk_adm *adm, const struct sk_sel *sel)
 	if (!code)
 		code = check_transport_free(adm, sel);
 	if (!code)
-		code = with_lock(adm, sel, update_locked);
+		code = sk_adm_change(adm, update_locked, sel);
 	return code || !adm->args.live ? code : sk_live_apply(adm, sel);
 }
 
@@ -356,7 +330,7 @@ int sk_node_delete_items(struct sk_adm *adm, const struct sk_nodes *nodes)
 	return code;
 }
 
-static int delete_locked(struct sk_adm *adm, const struct sk_sel *sel)
+static int delete_locked(struct sk_adm *adm, const void *sel)
 {
 	struct sk_nodes nodes;
 	int code = sk_nodes_find(adm, sel, true, &nodes);
@@ -372,5 +346,5 @@ int sk_node_delete(struct sk_adm *adm, const struct sk_sel *sel)
 {
 	sk_doc_action(adm, "delete");
 	sk_doc_list(adm, "results");
-	return with_lock(adm, sel, delete_locked);
+	return sk_adm_change(adm, delete_locked, sel);
 }

@@ -132,7 +132,7 @@ int sk_record_save(struct sk_store *s, const char *path, const struct sk_record 
 	if (text.nomem)
 		rc = sk_fail(err, SK_ENOMEM, "no memory");
 	else
-		rc = sk_atomic_write(s, path, sk_buf_span(&text), err);
+		rc = sk_stage_write(s, path, sk_buf_span(&text), err);
 	sk_buf_wipe(&text);
 	return rc;
 }

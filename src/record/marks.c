@@ -101,20 +101,19 @@ static bool is_marked(const struct sk_record *r, size_t i, const struct sk_buf *
 	return !line.nomem && has_line(marks, &line);
 }
 
-int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err)
+int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *r, bool anew, struct sk_err *err)
 {
 	SK_BUF struct sk_buf old = { 0 };
 	SK_BUF struct sk_buf now = { 0 };
-	bool unsynced = s->unsynced;
 	struct sk_path file;
 	size_t head;
-	int rc = -1;
 
 	read_marks(s, path, &old);
 	head_line(&now, path);
 	head = now.n;
 	for (size_t i = 0; i < sk_schema_count; i++) {
-		if ((can_be_marked(r, &sk_schema[i]) && r->v[i].origin == SK_FROM_USER) || is_marked(r, i, &old))
+		if ((can_be_marked(r, &sk_schema[i]) && r->v[i].origin == SK_FROM_USER) ||
+		    (!anew && is_marked(r, i, &old)))
 			mark_line(&now, sk_schema[i].key, sk_value_text(r, i));
 	}
 	if (now.nomem)
@@ -123,20 +122,18 @@ int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *
 		return 0;
 	file_of(path, &file);
 	if (now.n == head)
-		return old.n ? sk_atomic_unlink(s, file.s, NULL, err) : 0;
-	s->unsynced = true;	/* of the directories: the record's own write, which follows, syncs the same journal */
-	if (sk_atomic_dirs(s, DIR_NAME, err) == 0)
-		rc = sk_atomic_write(s, file.s, sk_buf_span(&now), err);
-	s->unsynced = unsynced;
-	return rc;
+		return sk_stage_unlink(s, file.s, NULL, err);
+	if (sk_stage_dirs(s, DIR_NAME, err) < 0)
+		return -1;
+	return sk_stage_write(s, file.s, sk_buf_span(&now), err);
 }
 
-void sk_marks_drop(struct sk_store *s, const char *path)
+int sk_marks_drop(struct sk_store *s, const char *path, struct sk_err *err)
 {
 	struct sk_path file;
 
 	file_of(path, &file);
-	(void)sk_atomic_unlink(s, file.s, NULL, NULL);
+	return sk_stage_unlink(s, file.s, NULL, err);
 }
 
 static int path_of(const struct sk_record *r, struct sk_path *ret, struct sk_err *err)

@@ -43,6 +43,8 @@ static int check_portal(const struct sk_portal *p, struct sk_err *err)
 {
 	if (!sk_portal_host_ok(sk_span_str(p->host)) || !sk_path_component_ok(p->host) || strchr(p->host, ','))
 		return sk_fail(err, SK_EINVAL, "the portal's address is not acceptable");
+	if (strlen(p->host) > 255 - strlen(",65535,65535"))
+		return sk_fail(err, SK_EINVAL, "the portal's address is too long for a file name");
 	if (p->port == 0)
 		return sk_fail(err, SK_EINVAL, "port 0 is not acceptable");
 	if (p->tpgt < SK_TPGT_NONE || p->tpgt > 65535)

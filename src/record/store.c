@@ -56,7 +56,8 @@ void sk_store_free(struct sk_store *s)
 {
 	if (!s)
 		return;
-	sk_store_bulk_abandon(s);
+	while (s->change)
+		sk_store_abandon(s);
 	if (s->depth) {
 		s->depth = 1;
 		sk_store_unlock(s);

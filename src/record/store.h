@@ -4,8 +4,8 @@
 
 /**
  * sk_store - the record files below dbroot, in the incumbent's layout (spec: records.md 5). Paths are computed from
- * keys and opened beneath the root (no symbolic link is followed, no name can leave the tree). Every write is a
- * temporary file, fsync, rename, fsync of the directory. The write lock is an OFD lock on a file inside dbroot, and dies
+ * keys and opened beneath the root (no symbolic link is followed, no name can leave the tree). Every change is
+ * temporary files, fsync, renames, fsync of the directories, with a journal when it is more than one. The write lock is an OFD lock on a file inside dbroot, and dies
  * with its owner; the incumbent's link lock is taken as well while it can be, so that both tools exclude each other.
  */
 
@@ -33,14 +33,14 @@ void sk_store_free(struct sk_store *s);
 int sk_store_lock(struct sk_store *s, unsigned timeout_ms, struct sk_err *err);
 void sk_store_unlock(struct sk_store *s);
 
-/** sk_store_bulk_begin - from here on changes are only staged, until commit makes them all durable with two syncs of the
- * file system instead of several for each. For many records at once; the lock must be held all the time. Reads see the
- * old state until the commit. */
-int sk_store_bulk_begin(struct sk_store *s, struct sk_err *err);
-/** sk_store_bulk_commit - make the changes, in order. -1: the disk is full or broken (nothing, or not everything, was
- * changed; each record is whole) */
-int sk_store_bulk_commit(struct sk_store *s, struct sk_err *err);
-void sk_store_bulk_abandon(struct sk_store *s);	/* forget what was staged; fine without a begin */
+/** sk_store_begin - from here on changes are only staged, until commit makes all of them or none: also when this process
+ * is killed at any point, or the disk is full. The lock must be held all the time. Nests: only the outermost commit makes
+ * the change, an inner abandon forgets what was staged since its begin. Reads see the old state until the commit. Without a
+ * begin every put and delete is a change of its own. */
+int sk_store_begin(struct sk_store *s, struct sk_err *err);
+/** sk_store_commit - make the change. -1: nothing was changed, or err says that the next command must go on with it */
+int sk_store_commit(struct sk_store *s, struct sk_err *err);
+void sk_store_abandon(struct sk_store *s);	/* forget what was staged; fine without a begin */
 
 /** Something was skipped (unreadable, empty, disagrees with its path): told once each, never stops a listing. */
 typedef void sk_store_skip(void *ctx, const char *path, const char *why);
@@ -66,6 +66,8 @@ int sk_store_nodes(struct sk_store *s, const struct sk_node_selector *sel, sk_no
 struct sk_record *sk_store_node_get(struct sk_store *s, const struct sk_node_key *key, struct sk_err *err);
 /** sk_store_node_put - write (replace) with its discovery link; the key comes from the record's own fields */
 int sk_store_node_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
+/** sk_store_node_renew - the same for a record made anew: what a user set in the one before is forgotten */
+int sk_store_node_renew(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
 int sk_store_node_delete(struct sk_store *s, const struct sk_node_key *key, struct sk_err *err);
 /** sk_node_key_of - the key a record's fields name; SK_EINVAL when they cannot (empty name, bad address …) */
 int sk_node_key_of(const struct sk_record *r, struct sk_node_key *ret, struct sk_err *err);
@@ -78,6 +80,7 @@ int sk_store_discs(struct sk_store *s, enum sk_disc_type type, sk_disc_visit *vi
 struct sk_record *sk_store_disc_get(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
 				    struct sk_err *err);
 int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
+int sk_store_disc_renew(struct sk_store *s, const struct sk_record *r, struct sk_err *err);	/* as a node's */
 /** sk_store_disc_delete - the record and every node record linked to it that still names it as its source */
 int sk_store_disc_delete(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port, struct sk_err *err);
 /** sk_store_disc_nodes - the nodes of a source: those linked to it (in byte order of the links; one without its record,

@@ -73,6 +73,7 @@ int sk_store_discs(struct sk_store *s, enum sk_disc_type type, sk_disc_visit *vi
 
 	if (!sources[type].config)
 		return 0;
+	sk_store_settle(s);
 	dir = sk_beneath(s->root, top, O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0 && errno == ENOENT)
 		return 0;
@@ -114,6 +115,7 @@ struct sk_record *sk_store_disc_get(struct sk_store *s, enum sk_disc_type type, 
 	}
 	if (dir_path(type, host, port, &path, err) < 0)
 		return NULL;
+	sk_store_settle(s);
 	top = sk_beneath(s->root, sources[type].top, O_RDONLY | O_DIRECTORY, 0);
 	if (top < 0) {
 		sk_db_fail(err, errno, "open %s/%s", s->root_path, sources[type].top);
@@ -126,18 +128,18 @@ struct sk_record *sk_store_disc_get(struct sk_store *s, enum sk_disc_type type, 
 }
 
 static int put_locked(struct sk_store *s, enum sk_disc_type type, const struct sk_path *dir,
-		      const struct sk_record *r, struct sk_err *err)
+		      const struct sk_record *r, bool anew, struct sk_err *err)
 {
 	struct sk_path path = *dir;
 	size_t n = strlen(path.s);
 
 	if (sk_store_exists(s, dir->s) && !sk_store_is_dir(s, dir->s) &&
-	    sk_atomic_to_dir(s, dir->s, sources[type].config, err) < 0)
+	    sk_file_to_dir(s, dir->s, sources[type].config, err) < 0)
 		return -1;
-	if (sk_atomic_dirs(s, dir->s, err) < 0)
+	if (sk_stage_dirs(s, dir->s, err) < 0)
 		return -1;
 	snprintf(path.s + n, sizeof(path.s) - n, "/%s", sources[type].config);
-	if (sk_marks_save(s, path.s, r, err) < 0)
+	if (sk_marks_save(s, path.s, r, anew, err) < 0)
 		return -1;
 	return sk_record_save(s, path.s, r, err);
 }
@@ -166,7 +168,7 @@ int sk_disc_record_path(const struct sk_record *r, struct sk_path *ret, struct s
 	return 0;
 }
 
-int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
+static int put(struct sk_store *s, const struct sk_record *r, bool anew, struct sk_err *err)
 {
 	enum sk_disc_type type;
 	struct sk_path dir;
@@ -176,9 +178,21 @@ int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_e
 		return -1;
 	if (sk_store_lock(s, SK_LOCK_MS, err) < 0)
 		return -1;
-	rc = put_locked(s, type, &dir, r, err);
+	rc = sk_store_begin(s, err);
+	if (rc == 0)
+		rc = sk_store_end(s, put_locked(s, type, &dir, r, anew, err), err);
 	sk_store_unlock(s);
 	return rc;
+}
+
+int sk_store_disc_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
+{
+	return put(s, r, false, err);
+}
+
+int sk_store_disc_renew(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
+{
+	return put(s, r, true, err);
 }
 
 /* A discovery source, and who asks for its nodes. */
@@ -246,6 +260,7 @@ int sk_store_disc_nodes(struct sk_store *s, enum sk_disc_type type, const char *
 	struct of_source of = { .type = type, .port = port, .visit = visit, .ctx = ctx };
 	struct sk_path path;
 
+	sk_store_settle(s);
 	of.host = sources[type].config ? host : "";
 	if (dir_path(type, host, port, &path, err) < 0 || visit_linked(s, path.s, &of, err) < 0)
 		return -1;
@@ -274,7 +289,7 @@ static int delete_linked(struct sk_store *s, enum sk_disc_type type, const char 
 	if (ours && sk_store_node_delete(s, &key, err) < 0)
 		return -1;
 	snprintf(path.s + n, sizeof(path.s) - n, "/%s", name);
-	return sk_atomic_unlink(s, path.s, NULL, err);
+	return sk_stage_unlink(s, path.s, NULL, err);
 }
 
 static int delete_locked(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
@@ -286,7 +301,7 @@ static int delete_locked(struct sk_store *s, enum sk_disc_type type, const char 
 	size_t n = strlen(config.s);
 
 	if (dir < 0 && errno == ENOTDIR)	/* the oldest layout */
-		return sk_atomic_unlink(s, path->s, removed, err);
+		return sk_stage_unlink(s, path->s, removed, err);
 	if (dir < 0 && errno == ENOENT)
 		return 0;
 	if (dir < 0)
@@ -298,11 +313,11 @@ static int delete_locked(struct sk_store *s, enum sk_disc_type type, const char 
 			return -1;
 	}
 	snprintf(config.s + n, sizeof(config.s) - n, "/%s", sources[type].config);
-	if (sk_atomic_unlink(s, config.s, removed, err) < 0)
+	if (sk_stage_unlink(s, config.s, removed, err) < 0)
 		return -1;
-	sk_marks_drop(s, config.s);
-	sk_store_rmdir(s, path->s);
-	return 0;
+	if (sk_marks_drop(s, config.s, err) < 0)
+		return -1;
+	return sk_stage_rmdir(s, path->s, err);
 }
 
 int sk_store_disc_delete(struct sk_store *s, enum sk_disc_type type, const char *host, uint16_t port,
@@ -318,7 +333,9 @@ int sk_store_disc_delete(struct sk_store *s, enum sk_disc_type type, const char 
 		return -1;
 	if (sk_store_lock(s, SK_LOCK_MS, err) < 0)
 		return -1;
-	rc = delete_locked(s, type, host, port, &path, &removed, err);
+	rc = sk_store_begin(s, err);
+	if (rc == 0)
+		rc = sk_store_end(s, delete_locked(s, type, host, port, &path, &removed, err), err);
 	sk_store_unlock(s);
 	if (rc == 0 && !removed)
 		return sk_fail(err, SK_ENOENT, "no discovery record %s,%u", host, port);

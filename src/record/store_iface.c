@@ -75,9 +75,11 @@ int sk_store_ifaces(struct sk_store *s, bool builtins, sk_iface_visit *visit, vo
 {
 	static const char *const names_built_in[] = { "default", "iser" };
 	struct iface_walk w = { .s = s, .visit = visit, .ctx = ctx, .skip = skip, .skip_ctx = skip_ctx };
-	SK_FD int dir = sk_beneath(s->root, "ifaces", O_RDONLY | O_DIRECTORY, 0);
 	SK_NAMES struct sk_names names = { 0 };
+	SK_FD int dir = -1;
 
+	sk_store_settle(s);
+	dir = sk_beneath(s->root, "ifaces", O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0 && errno != ENOENT)
 		return sk_db_fail(err, errno, "open %s/ifaces", s->root_path);
 	if (dir >= 0 && sk_names_read(dir, &names, err) < 0)
@@ -96,6 +98,7 @@ struct sk_record *sk_store_iface_get(struct sk_store *s, const char *name, struc
 
 	if (sk_iface_is_builtin(name))
 		return sk_iface_new(name, err);
+	sk_store_settle(s);
 	dir = sk_beneath(s->root, "ifaces", O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0) {
 		sk_db_fail(err, errno, "open %s/ifaces", s->root_path);
@@ -127,8 +130,12 @@ int sk_store_iface_put(struct sk_store *s, const struct sk_record *r, struct sk_
 		return -1;
 	if (sk_store_lock(s, SK_LOCK_MS, err) < 0)
 		return -1;
-	if (sk_atomic_dirs(s, "ifaces", err) == 0)
-		rc = sk_record_save(s, path.s, r, err);
+	if (sk_store_begin(s, err) == 0) {
+		rc = sk_stage_dirs(s, "ifaces", err);
+		if (rc == 0)
+			rc = sk_record_save(s, path.s, r, err);
+		rc = sk_store_end(s, rc, err);
+	}
 	sk_store_unlock(s);
 	return rc;
 }
@@ -136,14 +143,16 @@ int sk_store_iface_put(struct sk_store *s, const struct sk_record *r, struct sk_
 int sk_store_iface_delete(struct sk_store *s, const char *name, struct sk_err *err)
 {
 	struct sk_path path;
-	bool removed;
+	bool removed = false;
 	int rc;
 
 	if (check_own(name, &path, err) < 0)
 		return -1;
 	if (sk_store_lock(s, SK_LOCK_MS, err) < 0)
 		return -1;
-	rc = sk_atomic_unlink(s, path.s, &removed, err);
+	rc = sk_store_begin(s, err);
+	if (rc == 0)
+		rc = sk_store_end(s, sk_stage_unlink(s, path.s, &removed, err), err);
 	sk_store_unlock(s);
 	if (rc == 0 && !removed)
 		return sk_fail(err, SK_ENOENT, "no iface %s", name);

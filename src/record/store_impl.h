@@ -27,8 +27,7 @@ struct sk_store {
 	int lock_fd;		/* .siskin/lock, locked while depth > 0 */
 	int link_fd;		/* our file behind the incumbent's lock.write, or -1 */
 	char link_path[300];
-	struct sk_bulk *bulk;	/* NULL unless changes are being staged */
-	bool unsynced;		/* a commit is under way: it syncs for all */
+	struct sk_change *change;	/* what is staged; NULL unless one was begun */
 	struct sk_names told;	/* oddities of files already in the log: each once, however many records have it */
 };
 
@@ -56,35 +55,42 @@ int sk_names_add(struct sk_names *n, const char *name);
 int sk_names_read(int dir, struct sk_names *ret, struct sk_err *err);
 void sk_names_free(struct sk_names *n);
 
-/* --- atomic.c: every change of the tree --- */
+/* --- tree.c: entries beneath the root, and temporary ones in .siskin --- */
 
-/** sk_atomic_write - old or new, never half: temporary file, fsync, rename, fsync of the directory */
-int sk_atomic_write(struct sk_store *s, const char *path, struct sk_span text, struct sk_err *err);
-/** sk_atomic_link - a symbolic link with this target, replacing one with another */
-int sk_atomic_link(struct sk_store *s, const char *path, const char *target, struct sk_err *err);
-/** sk_atomic_unlink - remove a file or link; one that is not there is no error. *removed may be NULL */
-int sk_atomic_unlink(struct sk_store *s, const char *path, bool *removed, struct sk_err *err);
-/** sk_atomic_dirs - make every directory of @path that is missing, 0700 */
-int sk_atomic_dirs(struct sk_store *s, const char *path, struct sk_err *err);
-/** sk_atomic_to_dir - a regular file @path becomes a directory that holds it as @name (an old layout) */
-int sk_atomic_to_dir(struct sk_store *s, const char *path, const char *name, struct sk_err *err);
-/** sk_store_rmdir - remove a directory if it is empty; anything else is no error */
-void sk_store_rmdir(struct sk_store *s, const char *path);
-/** sk_temp_write - contents into .siskin/@temp; -1 and errno */
-int sk_temp_write(struct sk_store *s, const char *temp, struct sk_span text, bool sync);
-/** sk_temp_place - .siskin/@temp becomes @path; gone if it cannot */
-int sk_temp_place(struct sk_store *s, const char *temp, const char *path, struct sk_err *err);
 /** sk_store_aux - the directory .siskin, made when missing */
 int sk_store_aux(struct sk_store *s, struct sk_err *err);
+/** sk_parent_open - the directory of @path's last component, which *ret_base points to */
+int sk_parent_open(struct sk_store *s, const char *path, const char **ret_base, struct sk_err *err);
+/** sk_temp_write - a new file .siskin/@temp with these contents; -1 and errno */
+int sk_temp_write(struct sk_store *s, const char *temp, struct sk_span text, bool sync);
+/** sk_dirs_make - every directory of @path that is missing, 0700; those made are added to @made, outermost first */
+int sk_dirs_make(struct sk_store *s, const char *path, struct sk_names *made, struct sk_err *err);
+/** sk_dir_remove - if it is empty; anything else is no error */
+void sk_dir_remove(struct sk_store *s, const char *path);
+/** sk_file_to_dir - a regular file @path becomes a directory that holds it as @name (an old layout). At once, whatever
+ * is staged: what the tree says stays the same. */
+int sk_file_to_dir(struct sk_store *s, const char *path, const char *name, struct sk_err *err);
 
-/* --- bulk.c: the same changes, staged; called by atomic.c while s->bulk is set --- */
+/* --- stage.c: what a change does; only between sk_store_begin and its end --- */
 
-struct sk_bulk;
-int sk_bulk_write(struct sk_store *s, const char *path, struct sk_span text, struct sk_err *err);
-int sk_bulk_link(struct sk_store *s, const char *path, const char *target, struct sk_err *err);
-int sk_bulk_unlink(struct sk_store *s, const char *path, bool *removed, struct sk_err *err);
-int sk_bulk_dirs(struct sk_store *s, const char *path, struct sk_err *err);
-void sk_bulk_rmdir(struct sk_store *s, const char *path);
+int sk_stage_write(struct sk_store *s, const char *path, struct sk_span text, struct sk_err *err);
+/** sk_stage_link - a symbolic link with this target, replacing one with another */
+int sk_stage_link(struct sk_store *s, const char *path, const char *target, struct sk_err *err);
+/** sk_stage_unlink - remove a file or link; one that is not there is no error. *removed may be NULL */
+int sk_stage_unlink(struct sk_store *s, const char *path, bool *removed, struct sk_err *err);
+/** sk_stage_dirs - every directory of @path, before anything else is done */
+int sk_stage_dirs(struct sk_store *s, const char *path, struct sk_err *err);
+/** sk_stage_rmdir - remove a directory if it is empty then, after everything else */
+int sk_stage_rmdir(struct sk_store *s, const char *path, struct sk_err *err);
+/** sk_store_end - commit when @rc is 0, else abandon; returns the result */
+int sk_store_end(struct sk_store *s, int rc, struct sk_err *err);
+
+/* --- journal.c --- */
+
+/** sk_change_recover - finish or take back what a process that died had begun; the lock was just taken */
+int sk_change_recover(struct sk_store *s, struct sk_err *err);
+/** sk_store_settle - before reading: the same, if there is something and the lock can be had soon */
+void sk_store_settle(struct sk_store *s);
 
 /* --- names.c: keys, paths and link names --- */
 
@@ -126,9 +132,9 @@ int sk_record_save(struct sk_store *s, const char *path, const struct sk_record 
 
 /* --- marks.c: what a user set by hand --- */
 
-/** sk_marks_save - before the record at @path is written: mark what a user set, forget marks that hold no more */
-int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *r, struct sk_err *err);
-void sk_marks_drop(struct sk_store *s, const char *path);
+/** sk_marks_save - with the record at @path: mark what a user set, forget marks that hold no more; @anew: all others */
+int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *r, bool anew, struct sk_err *err);
+int sk_marks_drop(struct sk_store *s, const char *path, struct sk_err *err);
 /** sk_disc_record_path - where a discovery record lies */
 int sk_disc_record_path(const struct sk_record *r, struct sk_path *ret, struct sk_err *err);
 

@@ -190,7 +190,10 @@ int sk_store_lock(struct sk_store *s, unsigned timeout_ms, struct sk_err *err)
 		return -1;
 	}
 	s->depth = 1;
-	return 0;
+	if (sk_change_recover(s, err) == 0)
+		return 0;
+	sk_store_unlock(s);
+	return -1;
 }
 
 void sk_store_unlock(struct sk_store *s)

@@ -41,6 +41,7 @@ struct sk_record *sk_store_node_get(struct sk_store *s, const struct sk_node_key
 
 	if (sk_node_key_check(key, err) < 0)
 		return NULL;
+	sk_store_settle(s);
 	if (k.portal.tpgt == SK_TPGT_NONE)
 		return get_at(s, &k, true, err);
 	r = get_at(s, &k, false, &why);
@@ -66,9 +67,9 @@ static int make_parent(struct sk_store *s, const struct sk_path *path, struct sk
 
 	*slash = '\0';
 	if (strncmp(dir.s, "send_targets/", 13) == 0 && sk_store_exists(s, dir.s) && !sk_store_is_dir(s, dir.s) &&
-	    sk_atomic_to_dir(s, dir.s, "st_config", err) < 0)
+	    sk_file_to_dir(s, dir.s, "st_config", err) < 0)
 		return -1;
-	return sk_atomic_dirs(s, dir.s, err);
+	return sk_stage_dirs(s, dir.s, err);
 }
 
 static int put_link(struct sk_store *s, const struct sk_node_key *key, const struct sk_path *link,
@@ -83,12 +84,12 @@ static int put_link(struct sk_store *s, const struct sk_node_key *key, const str
 	snprintf(target, sizeof(target), "%s/%s", s->root_path, portal.s);
 	if (make_parent(s, link, err) < 0)
 		return -1;
-	return sk_atomic_link(s, link->s, target, err);
+	return sk_stage_link(s, link->s, target, err);
 }
 
-/* The link first, then the record, then what is superseded: a crash leaves the old record or the new one, linked.
- */
-static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_node_key *key, struct sk_err *err)
+/* The record with its link and marks, and away with what it supersedes. */
+static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_node_key *key, bool anew,
+		      struct sk_err *err)
 {
 	struct sk_record *old = get_at(s, key, key->portal.tpgt == SK_TPGT_NONE, NULL);
 	struct sk_path path, single, link, old_link = { "" };
@@ -100,21 +101,19 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 		sk_disc_link_path(s, old, key, &old_link);
 	sk_record_free(old);
 	if (make_parent(s, &path, err) < 0 || put_link(s, key, &link, err) < 0 ||
-	    sk_marks_save(s, path.s, r, err) < 0 || sk_record_save(s, path.s, r, err) < 0)
+	    sk_marks_save(s, path.s, r, anew, err) < 0 || sk_record_save(s, path.s, r, err) < 0)
 		return -1;
-	if (*old_link.s && strcmp(old_link.s, link.s) != 0 && sk_atomic_unlink(s, old_link.s, NULL, err) < 0)
+	if (*old_link.s && strcmp(old_link.s, link.s) != 0 && sk_stage_unlink(s, old_link.s, NULL, err) < 0)
 		return -1;
 	if (key->portal.tpgt == SK_TPGT_NONE)
 		return 0;
 	sk_path_single(key, &single);
-	if (sk_atomic_unlink(s, single.s, &removed, err) < 0)
+	if (sk_stage_unlink(s, single.s, &removed, err) < 0)
 		return -1;
-	if (removed)
-		sk_marks_drop(s, single.s);
-	return 0;
+	return removed ? sk_marks_drop(s, single.s, err) : 0;
 }
 
-int sk_store_node_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
+static int put(struct sk_store *s, const struct sk_record *r, bool anew, struct sk_err *err)
 {
 	struct sk_node_key key;
 	int rc;
@@ -123,9 +122,21 @@ int sk_store_node_put(struct sk_store *s, const struct sk_record *r, struct sk_e
 		return sk_in(err, "store a node record");
 	if (sk_store_lock(s, SK_LOCK_MS, err) < 0)
 		return -1;
-	rc = put_locked(s, r, &key, err);
+	rc = sk_store_begin(s, err);
+	if (rc == 0)
+		rc = sk_store_end(s, put_locked(s, r, &key, anew, err), err);
 	sk_store_unlock(s);
 	return rc;
+}
+
+int sk_store_node_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
+{
+	return put(s, r, false, err);
+}
+
+int sk_store_node_renew(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
+{
+	return put(s, r, true, err);
 }
 
 /* All links this record may have: the one its source says, or any when the record cannot be read. */
@@ -138,12 +149,12 @@ static int drop_links(struct sk_store *s, const struct sk_record *r, const struc
 
 	if (r) {
 		sk_disc_link_path(s, r, key, &path);
-		return *path.s ? sk_atomic_unlink(s, path.s, NULL, err) : 0;
+		return *path.s ? sk_stage_unlink(s, path.s, NULL, err) : 0;
 	}
 	for (size_t i = 0;
 	     i < SK_ARRAY_LEN(tops) && key->portal.tpgt != SK_TPGT_NONE && sk_disc_link_name(key, link); i++) {
 		snprintf(path.s, sizeof(path.s), "%s/%s", tops[i], link);
-		if (sk_atomic_unlink(s, path.s, NULL, err) < 0)
+		if (sk_stage_unlink(s, path.s, NULL, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -160,12 +171,14 @@ static int delete_at(struct sk_store *s, const struct sk_node_key *key, bool *re
 	sk_path_node(key, &path);
 	rc = drop_links(s, r, key, err);
 	sk_record_free(r);
-	if (rc < 0 || sk_atomic_unlink(s, path.s, removed, err) < 0)
+	if (rc < 0 || sk_stage_unlink(s, path.s, removed, err) < 0)
 		return -1;
-	sk_marks_drop(s, path.s);
+	if (sk_marks_drop(s, path.s, err) < 0)
+		return -1;
 	while ((slash = strrchr(path.s, '/')) && slash != strchr(path.s, '/')) {
 		*slash = '\0';
-		sk_store_rmdir(s, path.s);
+		if (sk_stage_rmdir(s, path.s, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -179,7 +192,9 @@ int sk_store_node_delete(struct sk_store *s, const struct sk_node_key *key, stru
 		return -1;
 	if (sk_store_lock(s, SK_LOCK_MS, err) < 0)
 		return -1;
-	rc = delete_at(s, key, &removed, err);
+	rc = sk_store_begin(s, err);
+	if (rc == 0)
+		rc = sk_store_end(s, delete_at(s, key, &removed, err), err);
 	sk_store_unlock(s);
 	if (rc == 0 && !removed)
 		return sk_fail(err, SK_ENOENT, "no such record");

@@ -239,9 +239,11 @@ int sk_store_nodes(struct sk_store *s, const struct sk_node_selector *sel, sk_no
 		   sk_store_skip *skip, void *skip_ctx, struct sk_err *err)
 {
 	struct walk w = { .s = s, .sel = sel, .visit = visit, .ctx = ctx, .skip = skip, .skip_ctx = skip_ctx };
-	SK_FD int dir = sk_beneath(s->root, "nodes", O_RDONLY | O_DIRECTORY, 0);
 	SK_NAMES struct sk_names names = { 0 };
+	SK_FD int dir = -1;
 
+	sk_store_settle(s);
+	dir = sk_beneath(s->root, "nodes", O_RDONLY | O_DIRECTORY, 0);
 	if ((sel->target && !sk_path_component_ok(sel->target)) ||
 	    (sel->iface && !sk_path_component_ok(sel->iface)))
 		return 0;	/* nothing can be stored under such a name */

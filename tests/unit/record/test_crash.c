@@ -101,11 +101,11 @@ static int op_bulk(struct sk_store *s)
 	int rc = sk_store_lock(s, 1000, NULL);
 
 	if (rc == 0)
-		rc = sk_store_bulk_begin(s, NULL);
+		rc = sk_store_begin(s, NULL);
 	if (rc == 0)
 		rc = sk_store_node_put(s, r, NULL);
 	if (rc == 0)
-		rc = sk_store_bulk_commit(s, NULL);
+		rc = sk_store_commit(s, NULL);
 	sk_store_unlock(s);
 	sk_record_free(r);
 	return rc;

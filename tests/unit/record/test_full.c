@@ -41,7 +41,7 @@ static void expect_refusal(struct room *r, int sys)
 	assert_int_equal(err.code, SK_EDB);
 	assert_int_equal(err.sys, sys);
 	assert_non_null(strstr(err.msg, strerror(sys)));
-	assert_false(exists(r, ".siskin/new"));
+	assert_false(exists(r, ".siskin/new-0"));
 	after = snapshot(r);
 	assert_string_equal(before, after);
 	free(before);
@@ -112,18 +112,18 @@ static int in_a_small_disk(void (*body)(struct room *r))
 	return status;
 }
 
-/* The same inside a bulk: refused where it is staged, and what was staged before is forgotten. */
-static void expect_bulk_refusal(struct room *r)
+/* The same inside a change: refused where it is staged, and what was staged before is forgotten. */
+static void expect_staged_refusal(struct room *r)
 {
 	char *before = snapshot(r), *after;
 	struct sk_record *rec = changed(r);
 	struct sk_err err = { 0 };
 
-	assert_int_equal(sk_store_bulk_begin(r->s, NULL), 0);
+	assert_int_equal(sk_store_begin(r->s, NULL), 0);
 	assert_int_equal(sk_store_node_put(r->s, rec, &err), -1);
 	assert_int_equal(err.code, SK_EDB);
 	assert_int_equal(err.sys, ENOSPC);
-	sk_store_bulk_abandon(r->s);
+	sk_store_abandon(r->s);
 	after = snapshot(r);
 	assert_string_equal(before, after);
 	free(before);
@@ -142,7 +142,7 @@ static void full(struct room *r)
 	fill_up(filler);
 	expect_refusal(r, ENOSPC);
 	assert_int_equal(sk_store_lock(r->s, 0, NULL), 0);
-	expect_bulk_refusal(r);
+	expect_staged_refusal(r);
 	sk_store_unlock(r->s);
 	assert_int_equal(unlink(filler), 0);
 	rec = changed(r);

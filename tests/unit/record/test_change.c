@@ -37,7 +37,7 @@ static unsigned bulks(struct room *r)
 static void stage(struct room *r, unsigned n)
 {
 	assert_int_equal(sk_store_lock(r->s, 0, NULL), 0);
-	assert_int_equal(sk_store_bulk_begin(r->s, NULL), 0);
+	assert_int_equal(sk_store_begin(r->s, NULL), 0);
 	for (unsigned i = 0; i < n; i++) {
 		struct sk_record *rec = numbered(i);
 
@@ -59,12 +59,12 @@ static void nothing_shows_before_the_commit(void **st)
 	assert_int_equal(sk_store_node_delete(r.s, &k, NULL), 0);
 	after = snapshot(&r);
 	assert_string_equal(before, after);
-	assert_int_equal(sk_store_bulk_commit(r.s, NULL), 0);
+	assert_int_equal(sk_store_commit(r.s, NULL), 0);
 	sk_store_unlock(r.s);
 	assert_int_equal(bulks(&r), 500);
 	assert_null(sk_store_node_get(r.s, &k, NULL));
 	assert_true(exists(&r, "static/iqn.2026-11.com.example:bulk7,192.0.2.1,3260,1,default"));
-	assert_false(exists(&r, ".siskin/bulk-0"));
+	assert_false(exists(&r, ".siskin/new-0"));
 	free(before);
 	free(after);
 	room_close(&r);
@@ -79,11 +79,11 @@ static void what_is_abandoned_leaves_nothing(void **st)
 	room_open(&r, "basic");
 	before = snapshot(&r);
 	stage(&r, 10);
-	assert_true(exists(&r, ".siskin/bulk-9"));
-	sk_store_bulk_abandon(r.s);
+	assert_true(exists(&r, ".siskin/new-2"));
+	sk_store_abandon(r.s);
 	sk_store_unlock(r.s);
-	assert_false(exists(&r, ".siskin/bulk-0"));
-	assert_false(exists(&r, ".siskin/bulk-9"));
+	assert_false(exists(&r, ".siskin/new-0"));
+	assert_false(exists(&r, ".siskin/new-2"));
 	after = snapshot(&r);
 	assert_string_equal(before, after);
 	free(before);
@@ -98,10 +98,10 @@ static void leftovers_of_a_crash_are_swept_by_the_next(void **st)
 	(void)st;
 	room_open(&r, "basic");
 	assert_int_equal(sk_store_lock(r.s, 0, NULL), 0);
-	spill(below(&r, ".siskin/bulk-2"), "half", 4);
-	assert_int_equal(sk_store_bulk_begin(r.s, NULL), 0);
-	assert_false(exists(&r, ".siskin/bulk-2"));
-	assert_int_equal(sk_store_bulk_commit(r.s, NULL), 0);
+	spill(below(&r, ".siskin/new-2"), "half", 4);
+	assert_int_equal(sk_store_begin(r.s, NULL), 0);
+	assert_false(exists(&r, ".siskin/new-2"));
+	assert_int_equal(sk_store_commit(r.s, NULL), 0);
 	sk_store_unlock(r.s);
 	assert_int_equal(bulks(&r), 0);
 	room_close(&r);
