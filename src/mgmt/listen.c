@@ -8,7 +8,7 @@
 #include "mgmt/address.h"
 #include "mgmt/server.h"
 
-#define BACKLOG 128
+#define BACKLOG 4096 /* who connects while running sessions are taken over waits there; the kernel has a limit of its own */
 
 static int bind_listen(int fd, const struct sk_unix *u)
 {

@@ -16,6 +16,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 SCHEMA = jsonschema.Draft7Validator(json.loads((TOP / "docs" / "json-schema.json").read_text()))
 REPLACEMENT = "node.session.timeo.replacement_timeout"
 ABORT = "node.session.err_timeo.abort_timeout"
+AT_ONCE = {"DefaultTime2Wait": 0}         # of the target: nothing to wait for before a relogin
 INTERVAL = "node.conn[0].timeo.noop_out_interval"
 
 
@@ -115,7 +116,7 @@ def test_a_live_replacement_timeout_holds_for_the_outage_under_way(instance, odd
 
 
 def test_a_lost_session_says_why_and_what_comes_next(instance, odd):
-    t = odd()
+    t = odd(keys=AT_ONCE)
     enter(instance, t, **{"node.session.iscsi.DefaultTime2Wait": "0"})
     t.refuse()
     t.drop_all()
@@ -146,9 +147,8 @@ def test_without_a_daemon_what_is_published_is_told(instance, odd):
 
 def test_a_target_that_takes_logins_and_hangs_up_is_suspected(instance, odd):
     """Another machine with our name looks like this from here: each login of the one ends the session of the other."""
-    t = odd()
+    t = odd(keys=AT_ONCE)
     enter(instance, t, **{"node.session.iscsi.DefaultTime2Wait": "0", "node.conn[0].timeo.login_timeout": "5"})
-    t.opt["answers"] = {"DefaultTime2Wait": "0"}
     for n in range(2, 5):
         t.drop_all()
         t.wait(lambda n=n: t.logins == n, 30)
@@ -175,11 +175,10 @@ def network_of_its_own():
 @pytest.mark.skipif(not shutil.which("ip"), reason="needs ip(8)")
 def test_an_address_that_comes_ends_the_wait(make_instance, odd):
     with network_of_its_own():
-        instance, t = make_instance(), odd()
+        instance, t = make_instance(), odd(keys=AT_ONCE)
         instance.start("-d", "door")
         enter(instance, t, **{"node.session.iscsi.DefaultTime2Wait": "0"})
-        t.opt["answers"] = {"DefaultTime2Wait": "0"}
-        t.refuse()
+            t.refuse()
         t.drop_all()
 
         def long_wait():
