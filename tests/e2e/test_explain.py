@@ -178,7 +178,7 @@ def test_an_address_that_comes_ends_the_wait(make_instance, odd):
         instance, t = make_instance(), odd(keys=AT_ONCE)
         instance.start("-d", "door")
         enter(instance, t, **{"node.session.iscsi.DefaultTime2Wait": "0"})
-            t.refuse()
+        t.refuse()
         t.drop_all()
 
         def long_wait():
