@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Boot: iscsistart without a daemon, what the firmware says, and iscsid taking over later."""
+import contextlib
 import time
 
 import pytest
+from cache import Incumbent, Siskin, Unavailable
+from conftest import cannot_run
+from ibft import Table
+from qemu import Qemu612
+from targets import Tgtd
 from test_kernel_sessions import IQN, OURS, PORTAL, THEIRS, attr, conf, disks_of, write_and_compare  # noqa: F401
 
 BOOT = f"iscsistart -i {IQN}:boot -g 1 -a 127.0.0.1"
@@ -156,3 +162,52 @@ def test_network_of_the_firmware(lab, firmware):
     lab.run("ip link add link boot0 name bootvlan type vlan id 100").ok()
     setup(0)
     assert "inet 10.77.0.1/24" in state("addr show bootvlan") and "10.77.0.9 dev bootvlan" in state("route")
+
+
+class WithFirmware(Qemu612):
+    """A machine whose ACPI has a boot table: two cards (one of them not the firmware's), two targets."""
+
+    nics = [{"mac": "52:54:00:12:34:56", "ip": "10.0.2.15", "gateway": "10.0.2.2", "dns1": "10.0.2.3", "bdf": 0x1d << 3},
+            {"mac": "52:54:00:12:34:57", "ip": "10.0.3.15", "origin": 3, "dhcp": "10.0.3.1", "gateway": "10.0.3.1",
+             "bdf": 0x1e << 3, "flags": 1}]
+    targets = [{"name": f"{IQN}:plain", "ip": "127.0.0.1"},
+               {"name": f"{IQN}:chap", "ip": "127.0.0.1", "lun": 0x1f, "nic": 1, "chap": OURS, "chap_in": THEIRS, "flags": 1}]
+
+    def launch(self):
+        (self.dir / "ibft").write_bytes(Table(f"{IQN}:fw", self.nics, self.targets).bytes)
+        cards = [("n0", self.nics[0]["mac"], "0x1d.0"), ("n1", self.nics[1]["mac"], "0x1e.0")]
+        self.hardware = ["-acpitable", f"file={self.dir}/ibft"]
+        for name, mac, where in cards:
+            self.hardware += ["-netdev", f"hubport,id={name},hubid=0", "-device", f"virtio-net-pci,netdev={name},mac={mac},addr={where}"]
+        super().launch()
+
+
+@pytest.mark.full
+def test_a_table_of_real_firmware():
+    """The kernel's own iscsi_ibft: as the incumbent reads it, byte for byte; the card it names, logins with CHAP, no daemon."""
+    try:
+        incumbent, guest = Incumbent(), WithFirmware(programs=Siskin())
+        guest.boot()
+    except Unavailable as e:
+        cannot_run(e)
+    with contextlib.closing(guest):
+        guest.fixture("base")
+        guest.run("modprobe -a virtio_net iscsi_ibft").ok()
+        theirs, = (f for f in incumbent.files() if f.name == "iscsiadm")
+        shown = guest.run("iscsiadm -m fw").ok()
+        assert shown.out == guest.run(f"{theirs} -m fw", env=incumbent.env()).ok().out
+        assert shown.out.count("# BEGIN RECORD") == 2 and "node.session.auth.password_in = " + THEIRS[1] in shown.out
+        assert "node.boot_lun = 01f000000" in shown.out and "iface.bootproto = DHCP" in shown.out and shown.err == ""
+        card = [line.split(" = ")[1] for line in shown.lines if line.startswith("iface.net_ifacename")]
+        assert len(set(card)) == 2 and guest.run("iscsistart -f").ok().out == shown.out
+        guest.run("iscsistart -N").ok()
+        addresses = guest.run("ip -o addr").ok().out
+        assert "inet 10.0.2.15/24" in addresses and "inet 10.0.3.15/24" in addresses
+        tgtd = Tgtd(guest).start()
+        tgtd.target(f"{IQN}:plain")
+        tgtd.target(f"{IQN}:chap", chap=OURS, chap_in=THEIRS)
+        guest.run("iscsistart -b").ok()
+        assert len(guest.run(SESSIONS).lines) == 2 and len(disks_of(guest, f"{IQN}:chap")) == 1
+        end_kernel_sessions(guest)
+        tgtd.stop()
+        assert not guest.trouble()

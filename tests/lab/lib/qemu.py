@@ -33,6 +33,7 @@ def cpio(entries):
 
 class Qemu(Guest):
     version = None
+    hardware = ()  # further arguments of QEMU
 
     def initramfs(self, folder):
         modules = next((folder / "lib" / "modules").iterdir())
@@ -65,7 +66,8 @@ class Qemu(Guest):
                         "-device", "virtserialport,chardev=line,nr=1,name=lab",
                         "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
                         "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
-                        "-fsdev", share, "-device", "virtio-9p-pci,fsdev=share,mount_tag=share"], fd)
+                        "-fsdev", share, "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
+                        *self.hardware], fd)
 
     def look_into(self):
         """SysRq from the keyboard."""
