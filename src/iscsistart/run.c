@@ -17,6 +17,7 @@
 #include "transport/kernel/keep.h"
 #include "transport/kernel/kernel.h"
 #include "transport/user/user.h"
+#include "wire/changes.h"
 
 #define GRACE_MS                                                                                                   \
 	15000 /* once one target is there: for the others. The machine can boot; the rest is iscsid's to try */
@@ -29,6 +30,7 @@ struct sk_start_run {
 	struct sk_transport *user, *kernel;
 	struct sk_sessions *sessions;
 	struct sk_timer *grace;
+	struct sk_net_changes *changes;
 	unsigned pending, up, failed;
 	bool fallback;
 };
@@ -95,6 +97,14 @@ static void on_signal(void *ctx, int signum)
 	for (unsigned i = 0; i < run->jobs->n; i++)
 		if (!run->jobs->v[i].over)
 			conclude(&run->jobs->v[i], SK_RES_TRANS_TIMEOUT, &err);
+}
+
+/* A link or an address came, as they do at boot: nobody waits for the end of a backoff. */
+static void on_network(void *ctx)
+{
+	const struct sk_start_run *run = ctx;
+
+	sk_sessions_kick(run->sessions);
 }
 
 /* --- logins -------------------------------------------------------------------------------------------------- */
@@ -205,6 +215,7 @@ static bool fallback_wanted(const struct sk_places *places)
 static int build(struct sk_start_run *run, struct sk_err *err)
 {
 	struct sk_sessions_cfg cfg = { 0 };
+	struct sk_err why = { 0 };
 
 	run->rng = sk_rng_system();
 	run->fallback = fallback_wanted(run->places);
@@ -221,12 +232,18 @@ static int build(struct sk_start_run *run, struct sk_err *err)
 	if (gethostname(cfg.alias, sizeof(cfg.alias) - 1) < 0)
 		cfg.alias[0] = '\0';
 	run->sessions = sk_sessions_new(&cfg, err);
-	return run->sessions ? 0 : -1;
+	if (!run->sessions)
+		return -1;
+	run->changes = sk_net_changes_new(run->loop, on_network, run, &why);
+	if (!run->changes)
+		sk_warning(SK_ROOM_DOOR, "%s: attempts are made by their timers only", why.msg);
+	return 0;
 }
 
 /* Sessions that are up go on; a login that is not to be is taken away. */
 static void take_down(struct sk_start_run *run)
 {
+	sk_net_changes_free(run->changes);
 	sk_sessions_free(run->sessions);
 	if (run->kernel)
 		sk_kernel_transport_free(run->kernel);

@@ -4,7 +4,7 @@ import contextlib
 import time
 
 import pytest
-from cache import Incumbent, Siskin, Unavailable
+from cache import TOP, Incumbent, Siskin, Unavailable
 from conftest import cannot_run
 from ibft import Table
 from qemu import Qemu612
@@ -86,8 +86,8 @@ def test_a_session_taken_over_is_brought_back_with_pings(lab, conf, make_tgtd, i
     lab.run("iscsiadm -m session -u; rm /run/secret").ok()
 
 
-@pytest.mark.parametrize("options,number", [(f"-t {IQN}:nosuch", 19), (f"-t {IQN}:chap -u user -w wrongsecret99", 24),
-                                            (f"-t {IQN}:chap -p 9 {QUICK}", 8), ("-t not_a_name", 7)])
+@pytest.mark.parametrize("options,number", [(f"-t {IQN}:chap -u user -w wrongsecret99", 24),
+                                            (f"-t {IQN}:chap -p 9 {QUICK}", 8)])
 def test_a_failed_login_leaves_nothing(lab, conf, make_tgtd, options, number):
     make_tgtd().target(f"{IQN}:chap", chap=OURS)
     r = lab.run(f"{BOOT} {options}").fails(1)
@@ -162,6 +162,57 @@ def test_network_of_the_firmware(lab, firmware):
     lab.run("ip link add link boot0 name bootvlan type vlan id 100").ok()
     setup(0)
     assert "inet 10.77.0.1/24" in state("addr show bootvlan") and "10.77.0.9 dev bootvlan" in state("route")
+
+
+SCRIPTS = TOP / "etc" / "initramfs-tools"
+
+
+@pytest.fixture
+def initramfs(lab):
+    """initramfs(settings, cmdline) - runs local-top as an initramfs does: its functions, its /etc, its command line"""
+    def run(settings="", cmdline=""):
+        lab.write("/etc/iscsi.initramfs", settings)
+        lab.write("/run/cmdline", f"ro quiet {cmdline}\n")
+        lab.run("mount --bind /run/cmdline /proc/cmdline").ok()
+        r = lab.run(["/bin/sh", str(SCRIPTS / "local-top")], timeout=90)
+        lab.run("umount /proc/cmdline").ok()
+        return r
+
+    lab.run("mkdir /scripts; cp /etc/iscsi/initiatorname.iscsi /etc/initiatorname.iscsi").ok()
+    lab.write("/scripts/functions", "log_begin_msg() { :; }\nlog_end_msg() { :; }\nlog_warning_msg() { echo warning: \"$*\"; }\n"
+              "configure_networking() { DEVICE=boot0; }\n")
+    yield run
+    lab.run("rm -rf /scripts /etc/initiatorname.iscsi /etc/iscsi.initramfs /run/initramfs /run/net-*.conf").ok()
+
+
+def test_initramfs_by_the_firmware(lab, conf, make_tgtd, firmware, initramfs):
+    make_tgtd().target(f"{IQN}:root", chap=OURS)
+    firmware([{"target-name": f"{IQN}:root", "chap-name": OURS[0], "chap-secret": OURS[1]}], origin=3, **{"primary-dns": "10.77.0.53"})
+    r = initramfs(cmdline="iscsi_auto").ok()
+    assert "warning" not in r.out, str(r)
+    assert len(disks_of(lab, f"{IQN}:root")) == 1
+    assert lab.read("/run/initramfs/open-iscsi.interface") == "boot0\n"
+    noted = dict(line.split("=", 1) for line in lab.read("/run/net-boot0.conf").splitlines())
+    assert noted == {"DEVICE": "'boot0'", "PROTO": "'dhcp'", "IPV4ADDR": "'10.77.0.1'", "IPV4NETMASK": "'255.255.255.0'",
+                     "IPV4GATEWAY": "'10.77.0.254'", "IPV4DNS0": "'10.77.0.53'", "IPV4DNS1": "''"}
+    assert "default via 10.77.0.254 dev boot0" in lab.run("ip route").out
+    lab.run(["/bin/sh", str(SCRIPTS / "local-bottom")]).ok()    # no link of a disk here: the interface is free again
+    assert lab.run("test -e /run/initramfs/open-iscsi.interface").rc == 1
+    end_kernel_sessions(lab)
+
+
+@pytest.mark.full
+def test_initramfs_by_settings_and_command_line(lab, conf, make_tgtd, initramfs):
+    make_tgtd(portals=["[::1]:3260"]).target(f"{IQN}:root", chap=OURS, chap_in=THEIRS)
+    assert initramfs().out == "" and lab.run(SESSIONS).out == ""
+    secrets = ":".join(OURS + THEIRS)
+    r = initramfs(f"ISCSI_INITIATOR={IQN}:settings\nISCSI_TARGET_NAME={IQN}:other\n", f"root=iscsi:{secrets}@[::1]::3260:1:{IQN}:root").ok()
+    assert "warning" not in r.out, str(r)
+    assert attr(lab, "/sys/class/iscsi_session/*/initiatorname") == f"{IQN}:settings"
+    assert attr(lab, "/sys/class/iscsi_connection/*/persistent_address") == "::1"
+    r = initramfs("", f"iscsi_target_name={IQN}:nosuch iscsi_target_ip=::1 iscsi_initiator={IQN}:line").ok()
+    assert "warning: not all iSCSI logins succeeded" in r.out and "error (19 - " in r.err
+    end_kernel_sessions(lab)
 
 
 class WithFirmware(Qemu612):
