@@ -33,6 +33,7 @@ struct sk_store *sk_store_open(const struct sk_places *places, struct sk_err *er
 		sk_fail(err, SK_ENOMEM, "no memory");
 		return NULL;
 	}
+	s->proc = "/proc";
 	s->root = s->aux = s->lock_fd = s->link_fd = -1;
 	snprintf(s->root_path, sizeof(s->root_path), "%s", places->dbroot);
 	snprintf(s->lockdir, sizeof(s->lockdir), "%s", places->lockdir);

@@ -23,6 +23,7 @@ struct sk_store {
 	int aux;		/* dbroot/.siskin, or -1 until it is needed */
 	char root_path[256];	/* links hold absolute paths */
 	char lockdir[256];
+	const char *proc;	/* where processes are looked for: /proc */
 	unsigned depth;		/* of nested locks */
 	int lock_fd;		/* .siskin/lock, locked while depth > 0 */
 	int link_fd;		/* our file behind the incumbent's lock.write, or -1 */

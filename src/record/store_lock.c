@@ -3,7 +3,8 @@
  * Two locks. Ours is an OFD lock on dbroot/.siskin/lock: the kernel releases it when its owner dies, and every
  * mount namespace that sees the database sees it. The incumbent's is the hard link lock.write in its lock
  * directory, which nothing releases but its owner. We take that one as well where we can: the file behind our link
- * is one of our own with an OFD lock on it, so that whoever finds the link can tell whether we live.
+ * is one of our own with an OFD lock on it, so that whoever finds the link can tell whether we live. One the incumbent
+ * left behind is removed when nobody can be its owner (foreign.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "record/foreign.h"
 #include "record/store_impl.h"
 
 #define MARK "siskin "
+#define LOOK_FROM_MS 16	/* between two attempts, before processes are looked at */
+#define HEEDED_S 30	/* so long the incumbent heeds its own lock */
 
 static int64_t now_ms(void)
 {
@@ -137,13 +142,36 @@ static void break_dead(const char *link)
 		(void)unlink(link);
 }
 
-static int link_timeout(const char *link, struct sk_err *err)
+/* The same for a link of the incumbent, an empty file: is there nobody left to own it? */
+static void break_stale(struct sk_store *s, long *ret_pid)
+{
+	struct stat st, now;
+	struct timespec t;
+	enum sk_foreign holder;
+
+	if (lstat(s->link_path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != 0)
+		return;
+	holder = sk_foreign_holder(s->proc, (long)getpid(), ret_pid);
+	clock_gettime(CLOCK_REALTIME, &t);
+	if (holder == SK_FOREIGN_ALIVE || (holder == SK_FOREIGN_UNSEEN && t.tv_sec - st.st_ctim.tv_sec < HEEDED_S))
+		return;
+	/* Each time it is taken or given back its ctime changes. Only one of us is here: it holds our own lock. */
+	if (lstat(s->link_path, &now) < 0 || now.st_ino != st.st_ino || now.st_ctim.tv_sec != st.st_ctim.tv_sec ||
+	    now.st_ctim.tv_nsec != st.st_ctim.tv_nsec)
+		return;
+	if (unlink(s->link_path) == 0)
+		sk_notice(SK_ROOM_RECORD, "%s was left by a program that is gone: removed", s->link_path);
+}
+
+static int link_timeout(const char *link, long pid, struct sk_err *err)
 {
 	SK_FD int fd = open(link, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char owner[80] = "an unknown process";
 
 	if (fd >= 0)
 		read_owner(fd, owner, sizeof(owner));
+	if (pid)
+		snprintf(owner, sizeof(owner), "another program, maybe process %ld,", pid);
 	return sk_fail(err, SK_EDB,
 		       "the database is locked by %s through %s; remove that file if no iscsiadm is running", owner,
 		       link);
@@ -153,6 +181,7 @@ static int take_link(struct sk_store *s, int64_t deadline, struct sk_err *err)
 {
 	char mine[sizeof(s->link_path)];
 	unsigned ms = 1;
+	long pid = 0;
 	int rc = 0;
 
 	s->link_fd = own_file(s, mine, sizeof(mine));
@@ -165,8 +194,10 @@ static int take_link(struct sk_store *s, int64_t deadline, struct sk_err *err)
 			break;
 		}
 		break_dead(s->link_path);
+		if (ms >= LOOK_FROM_MS)	/* the incumbent holds it for a few milliseconds */
+			break_stale(s, &pid);
 		if (!rest(deadline, &ms)) {
-			rc = link_timeout(s->link_path, err);
+			rc = link_timeout(s->link_path, pid, err);
 			sk_fd_close(&s->link_fd);
 			break;
 		}

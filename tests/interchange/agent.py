@@ -28,10 +28,14 @@ class Agent:
             self.close()
             raise RuntimeError("no namespace of our own here")
 
-    def run(self, who, *args, timeout=60):
-        self.inside.stdin.write(json.dumps([who, args, timeout]) + "\n")
+    def run(self, who, *args):
+        return self.together([(who, args)])[0]
+
+    def together(self, commands):
+        """several (who, arguments) at the same time"""
+        self.inside.stdin.write(json.dumps(commands) + "\n")
         self.inside.stdin.flush()
-        return Result(**json.loads(self.inside.stdout.readline()))
+        return [Result(**r) for r in json.loads(self.inside.stdout.readline())]
 
     def close(self):
         self.inside.stdin.close()
@@ -109,11 +113,13 @@ def inside(folder, ours, incumbent):
     }
     print("ready", flush=True)
     for line in sys.stdin:
-        who, args, timeout = json.loads(line)
-        program, env = programs[who]
-        r = subprocess.run([program, *args], env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
-        said = [x.decode("utf-8", "surrogateescape") for x in (r.stdout, r.stderr)]
-        print(json.dumps({"rc": r.returncode, "out": said[0], "err": said[1]}), flush=True)
+        running = [subprocess.Popen([programs[who][0], *args], env=programs[who][1], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE) for who, args in json.loads(line)]
+        said = []
+        for p in running:
+            out, err = (x.decode("utf-8", "surrogateescape") for x in p.communicate(timeout=120))
+            said.append({"rc": p.returncode, "out": out, "err": err})
+        print(json.dumps(said), flush=True)
 
 
 if __name__ == "__main__":

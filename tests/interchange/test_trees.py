@@ -3,16 +3,16 @@
 
 Every test runs both programs on the same tree. Where they are known to differ on purpose, the test says how."""
 import os
+import pathlib
 import random
 import shutil
 
 import pytest
 
-from conftest import TOP
 from trees import CONNECTION, HEAD, IFACE_V6, INT, ISNS, SESSION, ST, C, I, S, Tree, clear, snapshot
 
 N = int(os.environ.get("SISKIN_TREES", "16"))
-SAMPLES = TOP / "tests" / "data" / "db"
+SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "tests" / "data" / "db"
 V6 = {k for k, _ in IFACE_V6}
 NEW = "iqn.2026-11.com.example:brandnew"
 
@@ -269,6 +269,19 @@ def test_unknown_keys_survive_a_rewrite_and_the_incumbent_reads_the_rest(agent, 
         # the same file without them is one of the incumbent's own
         (etc / path).write_text("".join(x + "\n" for x in text if x not in lines), encoding="utf-8")
     assert_same_looks(agent, looks(t))
+
+
+def test_both_at_once_lose_nothing(agent, etc):
+    """Each changes a key of its own of the same record, all at the same time."""
+    agent.run("ours", "-m", "node", "-T", NEW, "-p", "192.0.2.1,1", "-o", "new")
+    keys = [k for k, v in SESSION + CONNECTION if v is INT and "iscsi" not in k][:12]
+    for n in range(4):
+        value = str(20 + n)
+        done = agent.together([(("ours", "theirs")[i % 2], ["-m", "node", "-T", NEW, "-o", "update", "-n", k, "-v", value])
+                               for i, k in enumerate(keys)])
+        assert [(r.rc, r.err) for r in done] == [(0, "")] * len(keys)
+        shown = agent.run("theirs", "-m", "node", "-o", "show").out.splitlines()
+        assert not {f"{k} = {value}" for k in keys} - set(shown)
 
 
 def test_names_of_keys_agree(agent, etc):

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "record/foreign.h"
 #include "record/store_impl.h"
 
 static int64_t now_ms(void)
@@ -118,6 +120,111 @@ static void it_nests(void **st)
 	room_close(&r);
 }
 
+/* --- processes, as /proc tells of them */
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	spill(path, text, strlen(text));
+}
+
+/* An empty /proc for the store; @first: of the first process namespace. */
+static void processes(struct room *r, bool first)
+{
+	static char proc[300];
+	char path[400];
+
+	snprintf(proc, sizeof(proc), "%s/proc", r->dir);
+	r->s->proc = proc;
+	assert_int_equal(mkdir(proc, 0700), 0);
+	snprintf(path, sizeof(path), "%s/self", proc);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/self/ns", proc);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/self/ns/pid", proc);
+	assert_int_equal(symlink(first ? "pid:[4026531836]" : "pid:[4026532198]", path), 0);
+}
+
+static void process(struct room *r, const char *pid, const char *comm, const char *syscall, const char *maps,
+		    const char *exe)
+{
+	char dir[400], line[64];
+
+	snprintf(dir, sizeof(dir), "%s/%s", r->s->proc, pid);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	snprintf(line, sizeof(line), "%s\n", comm);
+	put(dir, "comm", line);
+	put(dir, "syscall", syscall);
+	put(dir, "maps", maps);
+	put(dir, "exe", exe);
+}
+
+static enum sk_foreign holder(struct room *r)
+{
+	long pid = 0;
+	enum sk_foreign found = sk_foreign_holder(r->s->proc, 7, &pid);
+
+	assert_int_equal(found == SK_FOREIGN_ALIVE, pid != 0);
+	return found;
+}
+
+static void who_may_own_the_incumbents_lock(void **st)
+{
+	char poll[64];
+	struct room r;
+
+	(void)st;
+	room_open(&r, NULL);
+	processes(&r, true);
+	snprintf(poll, sizeof(poll), "%d 0x7 0x1 0x0 0x0 0x0 0x0 0x7ffd 0x7f01\n", (int)SYS_ppoll);
+	process(&r, "7", "iscsiadm", "running", "", "itself");
+	process(&r, "8", "bash", "running", "/lib/x86_64-linux-gnu/libc.so.6", "bash");
+	process(&r, "9", "iscsid", poll, "/lib/libopeniscsiusr.so.0", "waits");
+	process(&r, "10", "iscsiadm", "running", "", "with siskin takes lock.write with an owner inside");
+	process(&r, "11", "iscsiadmin", "running", "", "of another name");
+	assert_int_equal(holder(&r), SK_FOREIGN_NONE);
+	process(&r, "12", "iscsid", "1 0x4 0x0\n", "", "writes");
+	assert_int_equal(holder(&r), SK_FOREIGN_ALIVE);
+	room_close(&r);
+
+	room_open(&r, NULL);
+	processes(&r, true);
+	process(&r, "13", "virtstoraged", "running", "7f00 r-xp /usr/lib/libopeniscsiusr.so.0.2.0\n", "uses the library");
+	assert_int_equal(holder(&r), SK_FOREIGN_ALIVE);
+	room_close(&r);
+
+	room_open(&r, NULL);
+	processes(&r, false);
+	assert_int_equal(holder(&r), SK_FOREIGN_UNSEEN);
+	room_close(&r);
+}
+
+static void a_lock_the_incumbent_left_is_no_obstacle(void **st)
+{
+	char lock[300], held[300];
+	struct room r;
+
+	(void)st;
+	for (int first = 1; first >= 0; first--) {
+		struct sk_err err = { 0 };
+
+		room_open(&r, NULL);
+		processes(&r, first);
+		snprintf(lock, sizeof(lock), "%s/lock", r.places.lockdir);
+		snprintf(held, sizeof(held), "%s/lock.write", r.places.lockdir);
+		assert_int_equal(mkdir(r.places.lockdir, 0700), 0);
+		spill(lock, "", 0);
+		assert_int_equal(link(lock, held), 0);
+		/* where others cannot be seen only age tells, and it is young */
+		assert_int_equal(sk_store_lock(r.s, first ? 20000 : 100, &err), first ? 0 : -1);
+		sk_store_unlock(r.s);
+		assert_int_equal(access(held, F_OK), first ? -1 : 0);
+		room_close(&r);
+	}
+}
+
 /* The incumbent holds "lock.write", a link to its empty file "lock"; it must keep us out, and we it. */
 static void the_incumbents_lock_is_honoured(void **st)
 {
@@ -127,15 +234,18 @@ static void the_incumbents_lock_is_honoured(void **st)
 
 	(void)st;
 	room_open(&r, NULL);
+	processes(&r, true);
+	process(&r, "41", "iscsiadm", "running", "", "open-iscsi");
 	snprintf(lock, sizeof(lock), "%s/lock", r.places.lockdir);
 	snprintf(held, sizeof(held), "%s/lock.write", r.places.lockdir);
 	assert_int_equal(mkdir(r.places.lockdir, 0700), 0);
 	spill(lock, "", 0);
 	assert_int_equal(link(lock, held), 0);
-	assert_int_equal(sk_store_lock(r.s, 50, &err), -1);
+	assert_int_equal(sk_store_lock(r.s, 100, &err), -1);
 	assert_int_equal(err.code, SK_EDB);
 	assert_non_null(strstr(err.msg, "lock.write"));
-	assert_int_equal(access(held, F_OK), 0);	/* nobody proved its owner dead */
+	assert_non_null(strstr(err.msg, "process 41"));
+	assert_int_equal(access(held, F_OK), 0);	/* its owner may live */
 	assert_int_equal(unlink(held), 0);
 	assert_int_equal(sk_store_lock(r.s, 50, NULL), 0);
 	assert_int_equal(link(lock, held), -1);	/* now the incumbent waits */
@@ -218,6 +328,8 @@ int main(void)
 		cmocka_unit_test(a_holder_excludes_and_is_named),
 		cmocka_unit_test(a_killed_holder_leaves_no_lock),
 		cmocka_unit_test(it_nests),
+		cmocka_unit_test(who_may_own_the_incumbents_lock),
+		cmocka_unit_test(a_lock_the_incumbent_left_is_no_obstacle),
 		cmocka_unit_test(the_incumbents_lock_is_honoured),
 		cmocka_unit_test(no_lock_directory_is_no_obstacle),
 		cmocka_unit_test(concurrent_updates_lose_nothing),
