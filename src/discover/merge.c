@@ -96,11 +96,45 @@ static void item_key(const struct sk_merge_item *item, struct sk_node_key *ret)
 	snprintf(ret->iface, sizeof(ret->iface), "%s", iface_name(item->iface));
 }
 
-static int keep_settings(struct run *r, const struct sk_record *old, struct sk_record *fresh, struct sk_err *err)
+/* A running session's record is not weakened: what stands there stays, whoever wrote it. Of others what a user set. */
+static int keep_settings(struct run *r, const struct sk_node_key *key, const struct sk_record *old,
+			 struct sk_record *fresh, struct sk_err *err)
 {
+	bool spare_conf = r->cfg->keep == SK_KEEP_UNLESS_CONF;
+
 	if (r->cfg->keep == SK_KEEP_NOTHING)
 		return 0;
-	return sk_store_keep_user(r->store, old, fresh, r->cfg->keep == SK_KEEP_UNLESS_CONF, err);
+	if (r->cfg->in_use && r->cfg->in_use(r->cfg->ctx, key) &&
+	    sk_store_keep_all(old, fresh, spare_conf, err) < 0)
+		return -1;
+	return sk_store_keep_user(r->store, old, fresh, spare_conf, err);
+}
+
+/* --- the same portal under another tag: what was set there holds for it too */
+
+struct other_tag {
+	const struct sk_node_key *key;
+	struct sk_record *found;
+};
+
+static bool is_other_tag(void *ctx, const struct sk_node_key *key, const struct sk_record *r)
+{
+	struct other_tag *o = ctx;
+
+	if (strcmp(key->portal.host, o->key->portal.host) == 0 && key->portal.tpgt != o->key->portal.tpgt)
+		o->found = sk_record_copy(r, NULL);
+	return !o->found;
+}
+
+static struct sk_record *other_tag(struct run *r, const struct sk_node_key *key)
+{
+	const struct sk_node_selector sel = { .target = key->target.s, .host = key->portal.host,
+					      .port = key->portal.port, .iface = key->iface };
+	struct other_tag o = { .key = key };
+
+	if (r->cfg->keep != SK_KEEP_NOTHING)
+		(void)sk_store_nodes(r->store, &sel, is_other_tag, &o, NULL, NULL, NULL);
+	return o.found;
 }
 
 /* Found by another way as well, a boot record would lose its credentials and its exemption from logouts. */
@@ -114,7 +148,7 @@ static void write_one(struct run *r, const struct sk_merge_item *item)
 {
 	struct sk_node_key key;
 	struct sk_err err = { 0 }, none = { 0 };
-	struct sk_record *old, *fresh;
+	struct sk_record *old, *before, *fresh;
 
 	item_key(item, &key);
 	old = sk_store_node_get(r->store, &key, &none);
@@ -122,12 +156,16 @@ static void write_one(struct run *r, const struct sk_merge_item *item)
 		sk_record_free(old);
 		return;
 	}
+	before = old ? NULL : other_tag(r, &key);
 	fresh = sk_merge_fresh(r->cfg, item, &err);
-	if (!fresh || (old && keep_settings(r, old, fresh, &err) < 0) || sk_store_node_put(r->store, fresh, &err) < 0)
+	if (!fresh || (old && keep_settings(r, &key, old, fresh, &err) < 0) ||
+	    (before && sk_store_keep_user(r->store, before, fresh, false, &err) < 0) ||
+	    sk_store_node_put(r->store, fresh, &err) < 0)
 		news(r, SK_MERGE_FAILED, &key, &err);
 	else
 		news(r, old ? SK_MERGE_UPDATED : SK_MERGE_ADDED, &key, NULL);
 	sk_record_free(fresh);
+	sk_record_free(before);
 	sk_record_free(old);
 }
 
@@ -218,6 +256,8 @@ int sk_merge(struct sk_store *store, const struct sk_merge_cfg *cfg, const struc
 		got = sk_fail(err, SK_ENOMEM, "no memory");
 	if (got >= 0)
 		got = sk_store_begin(store, err);
+	if (got >= 0 && cfg->ops & SK_MERGE_DELETE && (got = sk_store_sweep_marks(store, err)) < 0)
+		sk_store_abandon(store);
 	if (got >= 0) {
 		remove_stale(&r);
 		for (unsigned i = 0; (cfg->ops & (SK_MERGE_NEW | SK_MERGE_UPDATE)) && i < n; i++)

@@ -148,6 +148,14 @@ static int path_of(const struct sk_record *r, struct sk_path *ret, struct sk_err
 	return 0;
 }
 
+/* Keys this release does not know: nobody else can bring them back. */
+static int keep_unknown(const struct sk_record *old, struct sk_record *fresh, struct sk_err *err)
+{
+	if (fresh->extra.n == 0)
+		sk_buf_add(&fresh->extra, old->extra.p, old->extra.n);
+	return fresh->extra.nomem ? sk_fail(err, SK_ENOMEM, "no memory") : 0;
+}
+
 int sk_store_keep_user(struct sk_store *s, const struct sk_record *old, struct sk_record *fresh, bool spare_conf,
 		       struct sk_err *err)
 {
@@ -161,6 +169,62 @@ int sk_store_keep_user(struct sk_store *s, const struct sk_record *old, struct s
 		if (!is_marked(old, i, &marks) || (spare_conf && fresh->v[i].origin == SK_FROM_CONF))
 			continue;
 		if (sk_value_put(fresh, i, sk_value_text(old, i), SK_FROM_USER, err) < 0)
+			return -1;
+	}
+	return keep_unknown(old, fresh, err);
+}
+
+int sk_store_keep_all(const struct sk_record *old, struct sk_record *fresh, bool spare_conf, struct sk_err *err)
+{
+	for (size_t i = 0; i < sk_schema_count; i++) {
+		if (!can_be_marked(old, &sk_schema[i]) || !old->v[i].text ||
+		    (spare_conf && fresh->v[i].origin == SK_FROM_CONF))
+			continue;
+		if (sk_value_put(fresh, i, sk_value_text(old, i), SK_FROM_FILE, err) < 0)
+			return -1;
+	}
+	return keep_unknown(old, fresh, err);
+}
+
+/* The record that a file of marks names in its first line; false when it names none. */
+static bool marked_path(struct sk_store *s, const char *file, struct sk_path *ret)
+{
+	static const char head[] = "record ";
+	SK_BUF struct sk_buf text = { 0 };
+	SK_FD int fd = sk_beneath(s->root, file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	const char *line;
+	size_t n;
+
+	if (fd < 0 || sk_file_slurp(fd, MARKS_MAX, &text, NULL) < 0 || !text.n)
+		return false;
+	line = sk_buf_cstr(&text);
+	if (strncmp(line, head, strlen(head)) != 0)
+		return false;
+	line += strlen(head);
+	n = strcspn(line, "\n");
+	if (n == 0 || n >= sizeof(ret->s))
+		return false;
+	memcpy(ret->s, line, n);
+	ret->s[n] = '\0';
+	return true;
+}
+
+int sk_store_sweep_marks(struct sk_store *s, struct sk_err *err)
+{
+	SK_FD int dir = sk_beneath(s->root, DIR_NAME, O_RDONLY | O_DIRECTORY, 0);
+	SK_NAMES struct sk_names names = { 0 };
+
+	if (dir < 0)
+		return 0;
+	if (sk_names_read(dir, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		struct sk_path file, record;
+
+		snprintf(file.s, sizeof(file.s), DIR_NAME "/%s", names.v[i]);
+		if (marked_path(s, file.s, &record) && sk_store_exists(s, record.s))
+			continue;
+		if (sk_stage_unlink(s, file.s, NULL, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -92,9 +92,14 @@ int sk_store_disc_nodes(struct sk_store *s, enum sk_disc_type type, const char *
 /** sk_store_keep_user - what a user set in the stored record @old, and still stands there, goes into @fresh, which is to
  * replace it (same key, or the same portal whose tag was not known). @spare_conf: but not over a value that
  * iscsid.conf gave @fresh. Keys of ifaces are never kept: they come from the iface. Of discovery records
- * CHAP and timeouts are kept. */
+ * CHAP and timeouts are kept. Lines this release does not know are kept as well. */
 int sk_store_keep_user(struct sk_store *s, const struct sk_record *old, struct sk_record *fresh, bool spare_conf,
 		       struct sk_err *err);
+
+/** sk_store_keep_all - every value of @old but those of its iface goes into @fresh: for a record that a session uses */
+int sk_store_keep_all(const struct sk_record *old, struct sk_record *fresh, bool spare_conf, struct sk_err *err);
+/** sk_store_sweep_marks - inside a change: forget what was set in records that are gone (other tools remove those alone) */
+int sk_store_sweep_marks(struct sk_store *s, struct sk_err *err);
 
 /* --- ifaces -------------------------------------------------------------------------------------------------------- */
 

@@ -162,6 +162,17 @@ def test_the_discovery_record_keeps_chap_and_times(box):  # noqa: F811
     assert now()["discovery.sendtargets.timeo.login_timeout"] == "15"
 
 
+def test_a_discovery_record_made_anew_is_forgotten(box):  # noqa: F811
+    conf(box)
+    ref = ["-m", "discoverydb", "-t", "st", "-p", box.at]
+    assert box.adm(*ref, "-o", "new").returncode == 0
+    assert box.adm(*ref, "-o", "update", "-n", "discovery.sendtargets.auth.username", "-v", "dora").returncode == 0
+    assert len(marks(box)) == 1
+    assert box.adm(*ref, "-o", "new").returncode == 0
+    assert marks(box) == []
+    assert "auth.username = <empty>" in box.adm(*ref).stdout
+
+
 def test_the_order_of_kubelet(box):  # noqa: F811
     """discovery, scan=manual, login, discovery again, and a second volume of the same target"""
     conf(box)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +23,8 @@ struct world {
 	struct sk_store *store;
 	unsigned count[SK_MERGE_FAILED + 1];
 	const char *busy;		/* a target with a running session */
+	enum sk_merge_keep keep;
+	const char *portal;		/* of every target; NULL: 192.0.2.9:3260,1 */
 };
 
 static void open_world(struct world *w)
@@ -67,10 +70,16 @@ static void news(void *ctx, enum sk_merge_news what, const struct sk_node_key *k
 	w->count[what]++;
 }
 
+static const char *portal_of(const struct world *w)
+{
+	return w->portal ? w->portal : "192.0.2.9:3260,1";
+}
+
 static int merge(struct world *w, unsigned ops, const char *const *names, const char *iface)
 {
 	struct sk_merge_cfg cfg = { .type = SK_DISC_SENDTARGETS, .host = "192.0.2.1", .port = 3260, .ops = ops, .in_use = in_use,
-				    .news = news, .ctx = w, .conf_file = w->places.conf_file };
+				    .news = news, .ctx = w, .conf_file = w->places.conf_file,
+				    .keep = w->keep };
 	struct sk_iname target[8];
 	struct sk_portal portal[8];
 	struct sk_merge_item items[8];
@@ -81,7 +90,7 @@ static int merge(struct world *w, unsigned ops, const char *const *names, const 
 	memset(w->count, 0, sizeof(w->count));
 	for (; names[n]; n++) {
 		assert_int_equal(sk_iname_parse(sk_span_str(names[n]), &target[n], NULL), 0);
-		assert_int_equal(sk_portal_parse(sk_span_str("192.0.2.9:3260,1"), 3260, &portal[n], NULL), 0);
+		assert_int_equal(sk_portal_parse(sk_span_str(portal_of(w)), 3260, &portal[n], NULL), 0);
 		items[n] = (struct sk_merge_item){ &target[n], &portal[n], bound };
 	}
 	got = sk_merge(w->store, &cfg, items, n, NULL);
@@ -111,7 +120,7 @@ static struct sk_record *get(struct world *w, const char *target)
 	struct sk_node_key key = { .iface = "default" };
 
 	snprintf(key.target.s, sizeof(key.target.s), "%s", target);
-	assert_int_equal(sk_portal_parse(sk_span_str("192.0.2.9:3260,1"), 3260, &key.portal, NULL), 0);
+	assert_int_equal(sk_portal_parse(sk_span_str(portal_of(w)), 3260, &key.portal, NULL), 0);
 	return sk_store_node_get(w->store, &key, NULL);
 }
 
@@ -236,6 +245,140 @@ static void records_in_use_stay(void **st)
 	close_world(&w);
 }
 
+static void user_sets(struct world *w, const char *target, const char *key, const char *value)
+{
+	struct sk_record *r = get(w, target);
+
+	assert_non_null(r);
+	assert_int_equal(sk_record_user_set(r, key, value, NULL), SK_SET_OK);
+	assert_int_equal(sk_store_node_put(w->store, r, NULL), 0);
+	sk_record_free(r);
+}
+
+static void holds(struct world *w, const char *target, const char *key, const char *value)
+{
+	struct sk_record *r = get(w, target);
+
+	assert_non_null(r);
+	assert_string_equal(sk_record_get(r, key), value);
+	sk_record_free(r);
+}
+
+/* What one step of a portal's life is called: its tag may be unknown at first, and may change. */
+static void what_was_set_follows_to_another_tag(void **st)
+{
+	static const char *const tags[] = { "192.0.2.9:3260", "192.0.2.9:3260,1", "192.0.2.9:3260,7" };
+	struct world w;
+
+	(void)st;
+	open_world(&w);
+	w.keep = SK_KEEP_USER;
+	w.portal = tags[0];
+	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
+	user_sets(&w, A, "node.session.nr_sessions", "2");
+	for (size_t i = 1; i < SK_ARRAY_LEN(tags); i++) {
+		w.portal = tags[i];
+		assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
+		holds(&w, A, "node.session.nr_sessions", "2");
+		holds(&w, B, "node.session.nr_sessions", "1");
+		assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);	/* it is the user's there too */
+		holds(&w, A, "node.session.nr_sessions", "2");
+	}
+	close_world(&w);
+}
+
+/* Values that nobody marked, as another tool writes them. */
+static void a_running_sessions_record_is_not_weakened(void **st)
+{
+	struct world w;
+
+	(void)st;
+	open_world(&w);
+	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
+	set_startup(&w, A);
+	set_startup(&w, B);
+	w.busy = A;
+	w.keep = SK_KEEP_USER;
+	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
+	assert_true(is_automatic(&w, A));
+	assert_false(is_automatic(&w, B));
+	w.keep = SK_KEEP_UNLESS_CONF;	/* -o update, and iscsid.conf does not name it */
+	assert_int_equal(merge(&w, SK_MERGE_UPDATE, ab, "default"), 0);
+	assert_true(is_automatic(&w, A));
+	w.keep = SK_KEEP_NOTHING;
+	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
+	assert_false(is_automatic(&w, A));
+	close_world(&w);
+}
+
+static void append_line(struct world *w, const char *target, const char *line)
+{
+	char path[400];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/db/nodes/%s/192.0.2.9,3260,1/default", w->dir, target);
+	f = fopen(path, "a");
+	assert_non_null(f);
+	fputs(line, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void unknown_keys_survive_a_discovery(void **st)
+{
+	struct world w;
+	struct sk_record *r;
+	SK_BUF struct sk_buf text = { 0 };
+
+	(void)st;
+	open_world(&w);
+	w.keep = SK_KEEP_USER;
+	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
+	append_line(&w, A, "node.session.from_the_future = 7\n");
+	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
+	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
+	r = get(&w, A);
+	sk_record_print(&text, r, SK_FORM_FILE);
+	assert_non_null(strstr(sk_buf_cstr(&text), "node.session.from_the_future = 7\n"));
+	sk_record_free(r);
+	close_world(&w);
+}
+
+static unsigned marks(struct world *w)
+{
+	char path[200];
+	unsigned n = 0;
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/db/.siskin/set", w->dir);
+	d = opendir(path);
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static void what_was_set_in_records_that_are_gone_is_forgotten(void **st)
+{
+	char path[400];
+	struct world w;
+
+	(void)st;
+	open_world(&w);
+	w.keep = SK_KEEP_USER;
+	assert_int_equal(merge(&w, SK_MERGE_ALL, ab, "default"), 0);
+	user_sets(&w, A, "node.session.nr_sessions", "2");
+	user_sets(&w, B, "node.session.nr_sessions", "2");
+	assert_int_equal(marks(&w), 2);
+	snprintf(path, sizeof(path), "%s/db/nodes/%s/192.0.2.9,3260,1/default", w.dir, A);
+	assert_int_equal(unlink(path), 0);	/* another tool did that */
+	assert_int_equal(merge(&w, SK_MERGE_ALL, bc, "default"), 0);
+	assert_int_equal(marks(&w), 1);
+	holds(&w, B, "node.session.nr_sessions", "2");
+	close_world(&w);
+}
+
 static void another_iface_is_another_record(void **st)
 {
 	struct world w;
@@ -312,6 +455,10 @@ int main(void)
 		cmocka_unit_test(update_writes_afresh_and_removes_nothing),
 		cmocka_unit_test(delete_removes_only_what_is_stale_here),
 		cmocka_unit_test(records_in_use_stay),
+		cmocka_unit_test(what_was_set_follows_to_another_tag),
+		cmocka_unit_test(a_running_sessions_record_is_not_weakened),
+		cmocka_unit_test(unknown_keys_survive_a_discovery),
+		cmocka_unit_test(what_was_set_in_records_that_are_gone_is_forgotten),
 		cmocka_unit_test(another_iface_is_another_record),
 		cmocka_unit_test(the_same_portal_twice_is_stored_once),
 		cmocka_unit_test(records_of_the_firmware_are_its_own),
