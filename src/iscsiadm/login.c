@@ -95,6 +95,10 @@ static void send_one(struct batch *b, const struct sk_node_item *item, size_t sl
 		json_object_object_add(params, "record", sk_node_record_json(item->record));
 		sk_jput_int(params, "slot", (int64_t)slot);
 		sk_jput_bool(params, "multiple", one_more);
+		if (b->adm->args.fail_fast)
+			sk_jput_bool(params, "fail_fast", true);
+		if (b->adm->args.timeout_s)
+			sk_jput_int(params, "timeout_s", b->adm->args.timeout_s);
 		id = sk_daemon_send(b->adm, "session.login", params);
 		if (id > 0 && (b->adm->args.no_wait || remember(b, item, id, multiple)))
 			return;
@@ -157,7 +161,9 @@ static void await(struct batch *b, const struct request *r)
 	say_where(&where, r->item);
 	if (code)
 		tell_failure(b, r->item, code, &err);
-	else
+	if (code && sk_msg_str(a.error, "advice"))
+		sk_warn(b->adm, "%s: %s", r->item->key.target.s, sk_msg_str(a.error, "advice"));
+	if (!code)
 		sk_say(b->adm, "Login to %s successful.\n", sk_buf_cstr(&where));
 	doc_login(b, r->item, code, &a, &err);
 	if (!code)

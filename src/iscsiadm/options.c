@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "config.h"
 #include "iscsiadm/options.h"
 #include "iscsiadm/usage.h"
@@ -60,6 +61,8 @@ const struct sk_opt_row sk_adm_options[] = {
 	{ SK_LONG_RUNDIR, "use-rundir", true, ALL },
 	{ SK_LONG_EXPLAIN, "explain", false, SESS },
 	{ SK_LONG_LIVE, "live", false, NODE | SESS },
+	{ SK_LONG_FAIL_FAST, "fail-fast", false, NODE },
+	{ SK_LONG_TIMEOUT, "timeout", true, NODE },
 };
 const size_t sk_adm_n_options = SK_ARRAY_LEN(sk_adm_options);
 
@@ -295,6 +298,16 @@ static void take_index(struct parse *p, const char *text)
 		stop_with(p->v, SK_RES_INVAL, "Invalid index %s. %s.", text, strerror(sys));
 }
 
+static void take_timeout(struct parse *p, const char *text)
+{
+	uint64_t s;
+
+	if (sk_num_u64(text, strlen(text), 1, 86400, &s))
+		p->a->timeout_s = (unsigned)s;
+	else
+		stop_with(p->v, SK_RES_INVAL, "--timeout takes seconds, 1 to 86400");
+}
+
 static void take_kill(struct parse *p, const char *text)
 {
 	p->a->kill = true;
@@ -336,6 +349,7 @@ static void take_plain(struct sk_adm_args *a, int letter, char *arg)
 	case SK_LONG_RUNDIR: a->rundir = arg; break;
 	case SK_LONG_EXPLAIN: a->explain = true; break;
 	case SK_LONG_LIVE: a->live = true; break;
+	case SK_LONG_FAIL_FAST: a->fail_fast = true; break;
 	}
 	/* clang-format on */
 }
@@ -358,6 +372,7 @@ static void take(struct parse *p, int letter, char *arg)
 	case 'p': take_portal(p, arg); break;
 	case 'H': take_host(p, arg); break;
 	case 'x': take_index(p, arg); break;
+	case SK_LONG_TIMEOUT: take_timeout(p, arg); break;
 	case 'k': take_kill(p, arg); break;
 	case 'n':
 		p->a->name = arg;

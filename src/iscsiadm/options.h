@@ -43,7 +43,7 @@ enum sk_adm_op {
 };
 
 /* Options with a long name only */
-enum { SK_LONG_HOMEDIR = 256, SK_LONG_DBROOT, SK_LONG_RUNDIR, SK_LONG_EXPLAIN, SK_LONG_LIVE };
+enum { SK_LONG_HOMEDIR = 256, SK_LONG_DBROOT, SK_LONG_RUNDIR, SK_LONG_EXPLAIN, SK_LONG_LIVE, SK_LONG_FAIL_FAST, SK_LONG_TIMEOUT };
 
 #define SK_ADM_IFACES 64  /* -I may be repeated this often */
 #define SK_ADM_PAIRS  512 /* -n/-v pairs */
@@ -60,7 +60,8 @@ struct sk_adm_args {
 	unsigned ops; /* set of enum sk_adm_op */
 	int level;    /* -P; -1 = not given */
 	int debug;    /* -d; -1 = not given */
-	bool login, logout, discover, rescan, stats, show_secrets, no_wait, json, explain, live;
+	bool login, logout, discover, rescan, stats, show_secrets, no_wait, json, explain, live, fail_fast;
+	unsigned timeout_s; /* of logins; 0 = the record's */
 	const char *login_class, *logout_class; /* -L, -U */
 	const char *target;			/* -T as typed */
 	const char *portal_text;		/* -p as typed, checked: .portal holds it */

@@ -19,6 +19,7 @@ const char sk_adm_usage[] =
 	"  iscsiadm -m session [-P 0..3] [-S] [-r SESSION] [-u | -R | -s | -o OP ...]       SESSION: number or "
 	"sysfs path\n"
 	"  iscsiadm -m session --explain [-r SESSION]        why each session is as it is, what comes next, every timer\n"
+	"  iscsiadm -m node ... -l [--fail-fast] [--timeout SECONDS]                        do not wait for refused portals, or for long\n"
 	"  iscsiadm -m node|session ... -o update --live     the change holds for running sessions too\n"
 	"  iscsiadm -m iface [-I IFACE] [-P 0|1] [-o new|show|update|delete|apply] [-n KEY -v VALUE]...\n"
 	"  iscsiadm -m iface -I IFACE -C ping -a ADDRESS [-b SIZE] [-c COUNT] [-i SECONDS]\n"

@@ -9,6 +9,7 @@
 #include "iscsid/daemon.h"
 #include "mgmt/message.h"
 #include "record/record.h"
+#include "session/advice.h"
 #include "sys/links.h"
 #include "sys/session.h"
 
@@ -128,7 +129,11 @@ static void done(void *ctx, const struct sk_outcome *out)
 {
 	struct asked *a = ctx;
 
-	if (out->code)
+	const char *advice = out->code && out->why ? sk_advice(out->why, SK_CAUSE_NONE) : NULL;
+
+	if (advice)
+		sk_mgmt_refuse_with(a->req, out->code, out->why, "advice", json_object_new_string(advice));
+	else if (out->code)
 		sk_mgmt_refuse(a->req, out->code, out->why);
 	else
 		sk_mgmt_answer(a->req, success(a, out));

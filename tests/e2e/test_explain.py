@@ -5,7 +5,9 @@ import ctypes
 import json
 import pathlib
 import shutil
+import socket
 import subprocess
+import time
 
 import jsonschema
 import pytest
@@ -194,3 +196,24 @@ def test_an_address_that_comes_ends_the_wait(make_instance, odd):
         assert instance.log.index("the network changed") < instance.log.index("is operational after recovery")
         assert explain(instance)[0]["attempts"] == before + 1
         instance.logout(t.name).ok()
+
+
+def test_a_caller_who_cannot_wait_says_so(instance, odd):
+    """Refused portals end with --fail-fast in a round trip; silent ones with --timeout; each with its own reason."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        closed = s.getsockname()[1]                     # nobody listens there
+        silent = odd(silent_at=1)
+        for name, port in (("iqn.2026-11.x:refused", closed), (silent.name, silent.port)):
+            instance.adm("-m", "node", "-T", name, "-p", f"127.0.0.1:{port},1", "-o", "new").ok()
+        start = time.monotonic()
+        r = instance.adm("-m", "node", "-T", "iqn.2026-11.x:refused", "--login", "--fail-fast").fails(8)
+        assert "Connection refused" in r.err and "nothing listens there" in r.err
+        doc = json.loads(instance.adm("--json", "-m", "node", "-T", "iqn.2026-11.x:refused", "-l", "--fail-fast").fails(8).out)
+        SCHEMA.validate(doc)
+        assert doc["errors"][0]["errno"] == 111
+        instance.adm("-m", "node", "-T", silent.name, "--login", "--timeout", 1).fails(8)
+        assert 1 <= time.monotonic() - start < 60       # not the two minutes of the record
+    assert instance.adm("-m", "node", "-T", silent.name, "--login", "--timeout", 0).rc == 7
+    assert instance.adm("-m", "session", "--timeout", 3).rc == 7
+    assert instance.adm("-m", "session").rc == 21
