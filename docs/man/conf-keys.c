@@ -47,6 +47,8 @@ static void row(const struct sk_schema_row *r)
 	printf(".\n%s\n", effect(r->effect));
 	if (r->flags & SK_ROW_LIVE)
 		printf("A running session takes it over with\n.BR \\-\\-live .\n");
+	if (r->flags & SK_ROW_RARE)
+		printf("Of newer releases: in a record only once it was set, because older ones refuse to list it.\n");
 	if (r->flags & SK_ROW_MASKED)
 		printf("A secret: shown as stars unless asked for.\n");
 	sk_buf_free(&legal);
@@ -57,7 +59,7 @@ static void rows(enum sk_record_kind kind, bool iface)
 	for (size_t i = 0; i < sk_schema_count; i++) {
 		const struct sk_schema_row *r = &sk_schema[i];
 
-		if (r->kinds & SK_IN(kind) && !(r->flags & (SK_ROW_HIDDEN | SK_ROW_RARE)) &&
+		if (r->kinds & SK_IN(kind) && !(r->flags & SK_ROW_HIDDEN) &&
 		    (kind != SK_REC_NODE || (strncmp(r->key, "iface.", 6) == 0) == iface))
 			row(r);
 	}

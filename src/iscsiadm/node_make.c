@@ -149,10 +149,9 @@ static void tell_refusal(struct sk_adm *adm, const struct sk_adm_pair *p, enum s
 			sk_warn(adm, "Unknown parameter %s.", p->name);
 		break;
 	default:
-		sk_warn(adm, "%s",
-			secret ? "the value of a secret is too long or holds a control character" : err->msg);
+		sk_warn(adm, "%s", err->msg);	/* which does not repeat a secret */
 	}
-	sk_doc_error(adm, SK_RES_INVAL, secret ? NULL : err, NULL);
+	sk_doc_error(adm, SK_RES_INVAL, err, NULL);
 }
 
 int sk_pairs_apply(struct sk_adm *adm, struct sk_record *r, bool after_word)

@@ -7,8 +7,10 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "record/impl.h"
+#include "record/secret.h"
 #include "record/store_impl.h"
 
+#define TEXT_SIZE sizeof(((struct sk_chap_cfg *)0)->password)
 #define SEGMENT_MIN 512
 #define SEGMENT_MAX 16777215
 
@@ -69,6 +71,26 @@ static void algs(const char *list, struct sk_chap_cfg *ret)
 	}
 }
 
+/* The text of a key into @to of 256 bytes; a credential's name becomes its contents. */
+static int chap_text(const char *key, const char *text, bool secret, char *to, struct sk_err *err)
+{
+	char *plain;
+	size_t n;
+
+	if (!secret || strncmp(text, SK_SECRET_CREDENTIAL, strlen(SK_SECRET_CREDENTIAL)) != 0) {
+		snprintf(to, TEXT_SIZE, "%s", text);
+		return 0;
+	}
+	plain = sk_secret_credential(text + strlen(SK_SECRET_CREDENTIAL), err);
+	if (!plain)
+		return sk_in(err, "%s", key);
+	n = strlen(plain);
+	if (n < TEXT_SIZE)
+		memcpy(to, plain, n + 1);
+	sk_wipe_free(plain, n);
+	return n < TEXT_SIZE ? 0 : sk_fail(err, SK_EINVAL, "%s: the credential is longer than 255 bytes", key);
+}
+
 /* The keys of the two kinds differ in their prefix. CHAP is used whenever a password is set. */
 static int chap(const struct sk_record *r, const char *prefix, struct sk_chap_cfg *ret, struct sk_err *err)
 {
@@ -85,7 +107,9 @@ static int chap(const struct sk_record *r, const char *prefix, struct sk_chap_cf
 
 	for (size_t i = 0; i < SK_ARRAY_LEN(texts); i++) {
 		snprintf(key, sizeof(key), "%s.auth.%s", prefix, texts[i].suffix);
-		snprintf(texts[i].to, sizeof(ret->username), "%s", sk_record_get(r, key));
+		if (chap_text(key, sk_record_get(r, key), strncmp(texts[i].suffix, "password", 8) == 0, texts[i].to,
+			      err) < 0)
+			return -1;
 	}
 	if (*ret->password_in && !*ret->password)
 		return sk_fail(err, SK_EINVAL,

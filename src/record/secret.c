@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "record/store_impl.h"
+
+#define OF_ISCSID "/run/credentials/iscsid.service"	/* where the service manager puts them */
 
 /** the text of a descriptor, without one final newline; at most 1024 bytes */
 static char *read_secret(int fd, const char *what, struct sk_err *err)
@@ -53,6 +57,36 @@ static int open_secret(const char *path, struct sk_err *err)
 	return fd;
 }
 
+char *sk_secret_credential(const char *name, struct sk_err *err)
+{
+	const char *where = getenv("CREDENTIALS_DIRECTORY");
+	SK_FD int dir = -1;
+	SK_FD int fd = -1;
+	char *secret = NULL;
+
+	if (!where || !*where)
+		where = OF_ISCSID;
+	if (!sk_path_component_ok(name)) {
+		sk_fail(err, SK_EINVAL, "not the name of a credential");
+		return NULL;
+	}
+	dir = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0) {
+		sk_fail_sys(err, errno, "credential %.100s in %s", name, where);
+		if (err && errno == ENOENT)
+			err->code = SK_ENOENT;
+		return NULL;
+	}
+	secret = read_secret(fd, name, err);
+	if (secret && !*secret) {
+		sk_fail(err, SK_EINVAL, "credential %.100s is empty", name);
+		free(secret);
+		return NULL;
+	}
+	return secret;
+}
+
 char *sk_secret_resolve(const char *value, struct sk_err *err)
 {
 	SK_FD int fd = -1;
@@ -73,6 +107,8 @@ char *sk_secret_resolve(const char *value, struct sk_err *err)
 		sk_fail(err, SK_EINVAL, "'%s' does not name a descriptor", value);
 		return NULL;
 	}
+	if (strncmp(value, SK_SECRET_CREDENTIAL, strlen(SK_SECRET_CREDENTIAL)) == 0)
+		return sk_secret_credential(value + strlen(SK_SECRET_CREDENTIAL), err);
 	fd = open_secret(value + 1, err);
 	return fd < 0 ? NULL : read_secret(fd, value + 1, err);
 }

@@ -3,7 +3,10 @@
 #include "support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "record/iface.h"
@@ -112,6 +115,54 @@ static void chap_is_used_when_a_password_is_set(void **st)
 	assert_int_equal(sk_node_login_cfg(r, &host, &c, &err), -1);
 	assert_int_equal(err.code, SK_EINVAL);
 	sk_record_free(r);
+}
+
+/* What a login says when its record refers to credential @name. */
+static int refer(const char *name, struct sk_login_cfg *ret, struct sk_err *err)
+{
+	struct sk_record *r;
+	char line[400];
+	int rc;
+
+	snprintf(line, sizeof(line), "node.session.auth.password = @cred:%s\n", name);
+	r = with(line);
+	memset(err, 0, sizeof(*err));
+	rc = sk_node_login_cfg(r, &host, ret, err);
+	sk_record_free(r);
+	return rc;
+}
+
+static void a_secret_may_be_a_credential(void **st)
+{
+	static const char *const bad[] = { "long", "nul", "empty", "absent", "..", "../other", "sub", "link" };
+	char path[200], text[300];
+	struct sk_login_cfg c;
+	struct sk_err err;
+	struct room r;
+
+	(void)st;
+	room_open(&r, NULL);
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", r.db, 1), 0);
+	memset(text, 'x', sizeof(text));
+	spill(below(&r, "good"), "a secret = b\n", 13);
+	spill(below(&r, "most"), text, 255);
+	spill(below(&r, "long"), text, 256);
+	spill(below(&r, "nul"), "a\0b", 3);
+	spill(below(&r, "empty"), "\n", 1);
+	assert_int_equal(mkdir(below(&r, "sub"), 0700), 0);
+	snprintf(path, sizeof(path), "%s/other", r.dir);
+	spill(path, "elsewhere", 9);
+	assert_int_equal(symlink(path, below(&r, "link")), 0);
+	assert_int_equal(refer("good", &c, &err), 0);
+	assert_string_equal(c.chap.password, "a secret = b");
+	assert_int_equal(refer("most", &c, &err), 0);
+	assert_int_equal(strlen(c.chap.password), 255);
+	for (size_t i = 0; i < SK_ARRAY_LEN(bad); i++) {
+		assert_int_equal(refer(bad[i], &c, &err), -1);
+		assert_non_null(strstr(err.msg, "node.session.auth.password"));
+	}
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+	room_close(&r);
 }
 
 static void an_iface_may_have_its_own_name(void **st)
@@ -257,6 +308,7 @@ int main(void)
 		cmocka_unit_test(lengths_are_brought_into_force),
 		cmocka_unit_test(digests_have_four_spellings),
 		cmocka_unit_test(chap_is_used_when_a_password_is_set),
+		cmocka_unit_test(a_secret_may_be_a_credential),
 		cmocka_unit_test(an_iface_may_have_its_own_name),
 		cmocka_unit_test(timers_have_their_special_values),
 		cmocka_unit_test(queues_are_brought_into_force),
