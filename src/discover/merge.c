@@ -160,7 +160,7 @@ static void write_one(struct run *r, const struct sk_merge_item *item)
 	fresh = sk_merge_fresh(r->cfg, item, &err);
 	if (!fresh || (old && keep_settings(r, &key, old, fresh, &err) < 0) ||
 	    (before && sk_store_keep_user(r->store, before, fresh, false, &err) < 0) ||
-	    sk_store_node_put(r->store, fresh, &err) < 0)
+	    sk_store_node_found(r->store, fresh, &err) < 0)
 		news(r, SK_MERGE_FAILED, &key, &err);
 	else
 		news(r, old ? SK_MERGE_UPDATED : SK_MERGE_ADDED, &key, NULL);
@@ -221,6 +221,26 @@ static bool is_stale(void *ctx, const struct sk_node_key *key, const struct sk_r
 	return true;
 }
 
+/* Among links that do not say which iSNS server they came from. */
+static bool is_stale_here(void *ctx, const struct sk_node_key *key, const struct sk_record *rec)
+{
+	struct run *r = ctx;
+
+	if (strcmp(sk_record_get(rec, "node.discovery_address"), r->cfg->host) != 0 ||
+	    sk_record_int(rec, "node.discovery_port") != r->cfg->port)
+		return true;
+	return is_stale(ctx, key, rec);
+}
+
+static int find_stale(struct run *r, struct sk_err *err)
+{
+	int got = sk_store_disc_nodes(r->store, r->cfg->type, r->cfg->host, r->cfg->port, is_stale, r, err);
+
+	if (got >= 0 && r->cfg->type == SK_DISC_ISNS)
+		got = sk_store_disc_nodes(r->store, SK_DISC_ISNS, "", 0, is_stale_here, r, err);
+	return got >= 0 && r->nomem ? sk_fail(err, SK_ENOMEM, "no memory") : got;
+}
+
 static void remove_stale(struct run *r)
 {
 	for (unsigned i = 0; i < r->n_stale; i++) {
@@ -251,9 +271,7 @@ int sk_merge(struct sk_store *store, const struct sk_merge_cfg *cfg, const struc
 		sorted[i] = &items[i];
 	qsort(sorted, n, sizeof(*sorted), by_order);
 	if (cfg->ops & SK_MERGE_DELETE)
-		got = sk_store_disc_nodes(store, cfg->type, cfg->host, cfg->port, is_stale, &r, err);
-	if (got >= 0 && r.nomem)
-		got = sk_fail(err, SK_ENOMEM, "no memory");
+		got = find_stale(&r, err);
 	if (got >= 0)
 		got = sk_store_begin(store, err);
 	if (got >= 0 && cfg->ops & SK_MERGE_DELETE && (got = sk_store_sweep_marks(store, err)) < 0)

@@ -68,6 +68,8 @@ struct sk_record *sk_store_node_get(struct sk_store *s, const struct sk_node_key
 int sk_store_node_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
 /** sk_store_node_renew - the same for a record made anew: what a user set in the one before is forgotten */
 int sk_store_node_renew(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
+/** sk_store_node_found - the same for a discovery: a link of the old isns layout moves to its server's directory */
+int sk_store_node_found(struct sk_store *s, const struct sk_record *r, struct sk_err *err);
 int sk_store_node_delete(struct sk_store *s, const struct sk_node_key *key, struct sk_err *err);
 /** sk_node_key_of - the key a record's fields name; SK_EINVAL when they cannot (empty name, bad address …) */
 int sk_node_key_of(const struct sk_record *r, struct sk_node_key *ret, struct sk_err *err);

@@ -116,7 +116,7 @@ bool sk_portal_dir_parse(const char *name, struct sk_portal *ret);
 
 /** sk_disc_link_path - path of the link of @r; "" when records of this source have none */
 void sk_disc_link_path(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret);
-/** sk_disc_link_due - where it should lie when @r is written: a link of the old isns layout moves to its server */
+/** sk_disc_link_due - where it should lie when a discovery writes @r: a link of the old isns layout moves to its server */
 void sk_disc_link_due(struct sk_store *s, const struct sk_record *r, const struct sk_node_key *key, struct sk_path *ret);
 bool sk_store_exists(struct sk_store *s, const char *path);	/* the entry itself; links are not followed */
 bool sk_store_is_dir(struct sk_store *s, const char *path);

@@ -87,8 +87,14 @@ static int put_link(struct sk_store *s, const struct sk_node_key *key, const str
 	return sk_stage_link(s, link->s, target, err);
 }
 
+enum put_how {
+	PUT,	/* changed */
+	RENEW,	/* made anew */
+	FOUND,	/* by a discovery */
+};
+
 /* The record with its link and marks, and away with what it supersedes. */
-static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_node_key *key, bool anew,
+static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_node_key *key, enum put_how how,
 		      struct sk_err *err)
 {
 	struct sk_record *old = get_at(s, key, key->portal.tpgt == SK_TPGT_NONE, NULL);
@@ -96,12 +102,15 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 	bool removed;
 
 	sk_path_node(key, &path);
-	sk_disc_link_due(s, r, key, &link);
+	if (how == FOUND)
+		sk_disc_link_due(s, r, key, &link);
+	else
+		sk_disc_link_path(s, r, key, &link);
 	if (old)
 		sk_disc_link_path(s, old, key, &old_link);
 	sk_record_free(old);
 	if (make_parent(s, &path, err) < 0 || put_link(s, key, &link, err) < 0 ||
-	    sk_marks_save(s, path.s, r, anew, err) < 0 || sk_record_save(s, path.s, r, err) < 0)
+	    sk_marks_save(s, path.s, r, how == RENEW, err) < 0 || sk_record_save(s, path.s, r, err) < 0)
 		return -1;
 	if (*old_link.s && strcmp(old_link.s, link.s) != 0 && sk_stage_unlink(s, old_link.s, NULL, err) < 0)
 		return -1;
@@ -113,7 +122,7 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 	return removed ? sk_marks_drop(s, single.s, err) : 0;
 }
 
-static int put(struct sk_store *s, const struct sk_record *r, bool anew, struct sk_err *err)
+static int put(struct sk_store *s, const struct sk_record *r, enum put_how how, struct sk_err *err)
 {
 	struct sk_node_key key;
 	int rc;
@@ -124,19 +133,24 @@ static int put(struct sk_store *s, const struct sk_record *r, bool anew, struct 
 		return -1;
 	rc = sk_store_begin(s, err);
 	if (rc == 0)
-		rc = sk_store_end(s, put_locked(s, r, &key, anew, err), err);
+		rc = sk_store_end(s, put_locked(s, r, &key, how, err), err);
 	sk_store_unlock(s);
 	return rc;
 }
 
 int sk_store_node_put(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
 {
-	return put(s, r, false, err);
+	return put(s, r, PUT, err);
 }
 
 int sk_store_node_renew(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
 {
-	return put(s, r, true, err);
+	return put(s, r, RENEW, err);
+}
+
+int sk_store_node_found(struct sk_store *s, const struct sk_record *r, struct sk_err *err)
+{
+	return put(s, r, FOUND, err);
 }
 
 /* All links this record may have: the one its source says, or any when the record cannot be read. */

@@ -64,17 +64,30 @@ def test_two_servers_keep_their_targets_apart(instance, isnsd, tmp_path):
         other.stop()
 
 
-def test_a_target_that_left_the_server_leaves_the_records(instance, isnsd):
+@pytest.mark.parametrize("kept", [True, False], ids=["with a record", "without"])
+def test_a_target_that_left_the_server_leaves_the_records(instance, isnsd, kept):
     isnsd.add(f"{DISK}1", ("127.0.0.1:3260", 1))
     isnsd.add(f"{DISK}2", ("127.0.0.2:3260", 1))
-    instance.adm("-m", "discoverydb", "-t", "isns", "-p", isnsd.portal, "-o", "new").ok()
+    if kept:
+        instance.adm("-m", "discoverydb", "-t", "isns", "-p", isnsd.portal, "-o", "new").ok()
     isns(instance, isnsd.portal).ok()
-    server = f"isns/127.0.0.1,{isnsd.port}"
+    server = f"isns/127.0.0.1,{isnsd.port}" if kept else "isns"
     assert f"{server}/{DISK}2,127.0.0.2,3260,1,default" in tree(instance)
     isnsd.remove(f"{DISK}2")
     assert isns(instance, isnsd.portal).ok().lines == [f"127.0.0.1:3260,1 {DISK}1"]
-    assert tree(instance) == [f"{server}/{DISK}1,127.0.0.1,3260,1,default", f"{server}/isns_config",
+    assert tree(instance) == [f"{server}/{DISK}1,127.0.0.1,3260,1,default", *[f"{server}/isns_config"] * kept,
                               f"nodes/{DISK}1/127.0.0.1,3260,1/default"]
+
+
+def test_links_move_to_their_server_with_the_next_discovery(instance, isnsd):
+    isnsd.add(f"{DISK}1", ("127.0.0.1:3260", 1))
+    isns(instance, isnsd.portal).ok()
+    link = f"{DISK}1,127.0.0.1,3260,1,default"
+    instance.adm("-m", "discoverydb", "-t", "isns", "-p", isnsd.portal, "-o", "new").ok()
+    instance.set(f"{DISK}1", node__startup="automatic")
+    assert f"isns/{link}" in tree(instance)
+    isns(instance, isnsd.portal).ok()
+    assert f"isns/127.0.0.1,{isnsd.port}/{link}" in tree(instance) and f"isns/{link}" not in tree(instance)
 
 
 def test_an_initiator_the_server_does_not_know_introduces_itself(instance, odd_isns):
