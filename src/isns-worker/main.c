@@ -61,6 +61,7 @@ static void limit(int what, rlim_t most)
 
 static int confine(struct sk_err *err)
 {
+	sk_priv_soften();
 	limit(RLIMIT_AS, MEMORY_MAX);
 	limit(RLIMIT_NOFILE, FILES_MAX);
 	limit(RLIMIT_CORE, 0);

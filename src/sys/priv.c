@@ -19,11 +19,20 @@
 #define PR_SET_IO_FLUSHER 57
 #endif
 
+static void oom_score(const char *text)
+{
+	SK_FD int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	ssize_t put;
+
+	if (fd >= 0) {
+		put = write(fd, text, strlen(text));
+		(void)put;
+	}
+}
+
 void sk_priv_steel(void)
 {
 	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
-	SK_FD int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	ssize_t put;
 
 	(void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	/* Only without a limit: every later mapping counts against it, and fails when it is used up. What is mapped now comes
@@ -31,10 +40,14 @@ void sk_priv_steel(void)
 	 * back. What comes later is locked as it is touched. */
 	if (setrlimit(RLIMIT_MEMLOCK, &all) == 0 && geteuid() == 0 && mlockall(MCL_CURRENT) == 0)
 		(void)mlockall(MCL_FUTURE | MCL_ONFAULT);
-	if (fd >= 0) {
-		put = write(fd, "-1000", 5);
-		(void)put;
-	}
+	oom_score("-1000");
+}
+
+void sk_priv_soften(void)
+{
+	(void)prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0);
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+	oom_score("0");
 }
 
 static int check(uid_t uid, gid_t gid, struct sk_err *err)

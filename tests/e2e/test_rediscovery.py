@@ -2,6 +2,7 @@
 """iscsid discovers by itself: use_discoveryd of SendTargets and iSNS records."""
 import os
 import pathlib
+import signal
 
 import pytest
 
@@ -151,6 +152,11 @@ def test_one_that_does_not_answer_delays_nobody(ready, tgtd):
     assert i.log.count(f"sendtargets {dead} cannot be asked") == 1
 
 
+def listener(instance):
+    """the process id of the worker that is registered at the server"""
+    return next((pid for pid, cmd in instance.processes().items() if "isns-worker" in cmd and cmd.endswith("listen")), None)
+
+
 def test_an_isns_server_tells_of_changes(ready, isnsd, make_tgtd):
     tgtd = make_tgtd(portals=["127.0.0.2"])
     at_two = f"127.0.0.2:{tgtd.port}"
@@ -159,12 +165,19 @@ def test_an_isns_server_tells_of_changes(ready, isnsd, make_tgtd):
     i = ready(("isns", isnsd.portal, -1)).start()
     has(i, one)
     wait_until(lambda: INITIATOR in isnsd.nodes(), "our registration")
+    first = wait_until(lambda: listener(i), "the listener")
+    status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{first}/status").read_text().splitlines() if ":\t" in line)
+    assert "0" not in status["Uid"].split() and int(status["CapEff"], 16) == 0
+    assert pathlib.Path(f"/proc/{first}/oom_score_adj").read_text() == "0\n"
     isnsd.add(two.name, (at_two, 1))
     has(i, one, two)
+    os.kill(first, signal.SIGKILL)                  # whatever becomes of it, another takes its place
+    wait_until(lambda: listener(i) not in (None, first), "another listener")
+    wait_until(lambda: INITIATOR in isnsd.nodes(), "our registration")
     isnsd.remove(one.name)
     has(i, two)
     i.stop()
-    assert not [c for c in i.processes().values() if "isns-worker" in c]
+    assert listener(i) is None
 
 
 def test_an_isns_server_that_restarts_is_found_again(ready, isnsd, make_tgtd):
