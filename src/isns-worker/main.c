@@ -23,6 +23,15 @@
 #define PIPE_FD	   3
 #define MEMORY_MAX (256UL << 20)
 #define FILES_MAX  64
+
+#ifdef __has_feature
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0	/* its shadow is larger than any limit */
+#endif
+
 #define USER	   "nobody"
 #define DEADLINE   3	/* calls' time that a query may take, whoever waits for it */
 
@@ -62,7 +71,8 @@ static void limit(int what, rlim_t most)
 static int confine(struct sk_err *err)
 {
 	sk_priv_soften();
-	limit(RLIMIT_AS, MEMORY_MAX);
+	if (!SANITIZED)
+		limit(RLIMIT_AS, MEMORY_MAX);
 	limit(RLIMIT_NOFILE, FILES_MAX);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_FSIZE, 0);

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from isns import QUERY, REGISTER, Isnsd, OddIsns, answer, attr, group, message
+from instance import program
+from isns import QUERY, REGISTER, Isnsd, OddIsns, answer, group, message
 from ports import free_port
 
 DISK = "iqn.2026-11.org.siskin.test:disk"
@@ -199,7 +200,9 @@ def test_the_worker_is_nobody_and_has_limits(instance, odd_isns):
     assert "0" not in fields["Uid"].split() and "0" not in fields["Gid"].split()
     assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == 0 and fields["NoNewPrivs"] == "1"
     limits = {line[:26].strip(): line[26:].split()[0] for line in seen["limits"].splitlines()}
-    assert limits["Max file size"] == "0" and limits["Max core file size"] == "0" and limits["Max address space"] != "unlimited"
+    assert limits["Max file size"] == "0" and limits["Max core file size"] == "0"
+    sanitized = b"__asan_init" in program("isns-worker").read_bytes()       # has no use for a limit of addresses
+    assert sanitized or limits["Max address space"] == str(256 << 20)
 
 
 def test_without_the_worker_there_is_no_service(instance):
