@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -110,6 +112,25 @@ static int act(const struct sk_start_opts *o)
 	return o->status;
 }
 
+/* The processes of the user transport outlive us: whoever reads our output to its end must not wait for theirs. So 1 and 2,
+ * which they inherit, lead nowhere, and our own streams are moved (they are variables in the C library we build with). */
+static void part_streams(void)
+{
+	SK_FD int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	FILE **const streams[] = { &stdout, &stderr };
+
+	for (int i = 0; null >= 0 && i < 2; i++) {
+		int fd = fcntl(i + 1, F_DUPFD_CLOEXEC, 3);
+		FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+
+		if (!f)
+			continue; /* closed by whoever started us, or no memory: then all is left as it was */
+		setvbuf(f, NULL, i == 0 ? _IOLBF : _IONBF, 0);
+		(void)dup2(null, i + 1);
+		*streams[i] = f;
+	}
+}
+
 int main(int argc, char *argv[])
 {
 	struct sk_start_opts o;
@@ -119,6 +140,8 @@ int main(int argc, char *argv[])
 	signal(SIGINT, SIG_IGN); /* a key at the console must not keep the machine from its disk */
 	signal(SIGPIPE, SIG_IGN);
 	sk_start_parse(argc, argv, &o);
+	if (o.what == SK_START_LOGIN || o.what == SK_START_FIRMWARE)
+		part_streams();
 	sk_log_to(to_stderr, NULL, o.debug ? SK_LOG_DEBUG : SK_LOG_NOTICE, SK_ROOM_ALL);
 	status = o.what == SK_START_OVER ? o.status : act(&o);
 	sk_start_opts_free(&o);
