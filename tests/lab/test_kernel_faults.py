@@ -22,9 +22,9 @@ def until(lab, state, seconds=20):
     lab.wait_until(f"grep -q {state} {STATE}", f"session state {state}", seconds)
 
 
-def connections(lab):
+def connections(lab, port=3260):
     """(local, remote) of each connection to a target"""
-    return sorted(line.split()[2:4] for line in lab.run("ss -Htn state established dport = 3260").ok().lines)
+    return sorted(line.split()[2:4] for line in lab.run(f"ss -Htn state established dport = {port}").ok().lines)
 
 
 @pytest.mark.core
