@@ -83,7 +83,7 @@ static void choose(struct carrying *w)
 	if (t && !strcmp(t, "user")) {
 		begin(w, w->d->user);
 	} else if (t && *t && strcmp(t, "tcp") != 0) {
-		sk_fail(&err, SK_ENOTSUP, "transport %s is not available", t);
+		sk_fail(&err, SK_ENOTSUP, "transport %s is not available: this iscsid knows tcp (the kernel's) and user", t);
 		refuse(w, SK_RES_TRANS_NOT_FOUND, &err);
 	} else if (sk_kernel_prepare(w->d->kernel, on_prepared, w, &err) < 0) {
 		refuse(w, SK_RES_TRANS_NOT_FOUND, &err);
