@@ -5,7 +5,7 @@
 
 #include "sys/logger.h"
 
-static struct {		/* the log's sink is one for the process */
+static struct { /* the log's sink is one for the process */
 	struct sk_logger to;
 	uint32_t sid;
 	const char *role;
@@ -19,8 +19,10 @@ static void to_logger(void *ctx, enum sk_level level, enum sk_room room, const c
 
 static void to_stderr_line(void *ctx, enum sk_level level, enum sk_room room, const char *text)
 {
-	static const char *const words[] = { [SK_LOG_ERROR] = "error", [SK_LOG_WARNING] = "warning",
-					     [SK_LOG_NOTICE] = "notice", [SK_LOG_DEBUG] = "debug" };
+	static const char *const words[] = { [SK_LOG_ERROR] = "error",
+					     [SK_LOG_WARNING] = "warning",
+					     [SK_LOG_NOTICE] = "notice",
+					     [SK_LOG_DEBUG] = "debug" };
 
 	(void)ctx;
 	(void)room;

@@ -23,9 +23,9 @@
 struct story {
 	struct sk_adm *adm;
 	const struct sk_sys_session *s;
-	struct json_object *e;	/* what iscsid says; NULL when it does not */
+	struct json_object *e; /* what iscsid says; NULL when it does not */
 	struct sk_adm_facts facts;
-	struct sk_buf advice;	/* one a line */
+	struct sk_buf advice; /* one a line */
 };
 
 /* --- facts ------------------------------------------------------------------------------------------- */
@@ -62,7 +62,8 @@ static void take_timers(struct story *t, const struct sk_record *record)
 
 	for (unsigned i = 0; i < SK_ADM_TIMERS && sk_node_timer_keys[i]; i++) {
 		struct sk_adm_timer *to = &t->facts.timers[i];
-		const struct sk_schema_row *row = sk_schema_find(SK_REC_NODE, sk_span_str(sk_node_timer_keys[i]), NULL);
+		const struct sk_schema_row *row =
+			sk_schema_find(SK_REC_NODE, sk_span_str(sk_node_timer_keys[i]), NULL);
 		int64_t v = published(t->s, sk_node_timer_keys[i]);
 
 		to->key = sk_node_timer_keys[i];
@@ -107,7 +108,9 @@ static bool take_disk(void *ctx, const struct sk_sys_lun *l)
 
 static struct sk_record *stored(struct sk_adm *adm, const struct sk_sys_session *s)
 {
-	struct sk_sel sel = { .target = s->target, .host = s->persistent_addr, .port = s->persistent_port,
+	struct sk_sel sel = { .target = s->target,
+			      .host = s->persistent_addr,
+			      .port = s->persistent_port,
 			      .iface = s->iface[0] ? s->iface : NULL };
 	struct sk_record *r = NULL;
 	struct sk_nodes nodes;
@@ -186,8 +189,9 @@ static void negotiated_line(struct sk_buf *b, const struct sk_sys_session *s)
 		{ "MaxOutstandingR2T", offsetof(struct sk_sys_session, max_outstanding_r2t) },
 	};
 
-	sk_buf_printf(b, "\tNegotiated: HeaderDigest=%s DataDigest=%s ImmediateData=%s InitialR2T=%s", s->header_digest > 0 ? "CRC32C" : "None",
-		      s->data_digest > 0 ? "CRC32C" : "None", s->immediate_data > 0 ? "Yes" : "No", s->initial_r2t > 0 ? "Yes" : "No");
+	sk_buf_printf(b, "\tNegotiated: HeaderDigest=%s DataDigest=%s ImmediateData=%s InitialR2T=%s",
+		      s->header_digest > 0 ? "CRC32C" : "None", s->data_digest > 0 ? "CRC32C" : "None",
+		      s->immediate_data > 0 ? "Yes" : "No", s->initial_r2t > 0 ? "Yes" : "No");
 	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++) {
 		int64_t v;
 
@@ -224,11 +228,13 @@ static void say_story(struct story *t)
 
 	sk_buf_printf(&b, "Session %u: %s, portal ", s->sid, s->target);
 	sk_session_addr(&b, s->persistent_addr);
-	sk_buf_printf(&b, ":%d,%d, iface %s, %s transport\n", s->persistent_port, s->tpgt, s->iface[0] ? s->iface : "default",
-		      s->user ? "user" : "kernel");
+	sk_buf_printf(&b, ":%d,%d, iface %s, %s transport\n", s->persistent_port, s->tpgt,
+		      s->iface[0] ? s->iface : "default", s->user ? "user" : "kernel");
 	sk_buf_printf(&b, "\tState: %s%s%s\n", s->state[0] ? s->state : "Unknown", t->e ? ", iscsid: " : "",
 		      t->e ? sk_msg_str(t->e, "state") : "");
-	said_line(&b, "Why", t->e ? sk_msg_str(t->e, "why") : "iscsid does not answer: what it knows of the session is not known here");
+	said_line(&b, "Why",
+		  t->e ? sk_msg_str(t->e, "why")
+		       : "iscsid does not answer: what it knows of the session is not known here");
 	said_line(&b, "Next", sk_msg_str(t->e, "next"));
 	if (s->addr[0]) {
 		sk_buf_str(&b, "\tConnection: ");
@@ -238,8 +244,11 @@ static void say_story(struct story *t)
 		sk_buf_printf(&b, ":%d\n", s->port);
 	}
 	if (t->e)
-		sk_buf_printf(&b, "\tISID: %s, made from this machine's id, the names, the portal and the iface: the same after every "
-			      "login and boot\n", sk_msg_str(t->e, "isid"));
+		sk_buf_printf(&b,
+			      "\tISID: %s, made from this machine's id, the names, the portal and the iface: the "
+			      "same after every "
+			      "login and boot\n",
+			      sk_msg_str(t->e, "isid"));
 	negotiated_line(&b, s);
 	sk_buf_str(&b, "\tTimers:\n");
 	for (unsigned i = 0; i < SK_ADM_TIMERS && t->facts.timers[i].key; i++)
@@ -283,8 +292,9 @@ static struct json_object *timers_json(const struct sk_adm_facts *f)
 
 static void doc_story(struct story *t)
 {
-	static const char *const copied[] = { "state", "since_ms", "up_ms", "lost_ms", "why", "next", "next_ms", "cause", "error",
-					      "attempts", "recoveries", "isid", "portal_group" };
+	static const char *const copied[] = { "state",	    "since_ms", "up_ms",       "lost_ms", "why",
+					      "next",	    "next_ms",	"cause",       "error",	  "attempts",
+					      "recoveries", "isid",	"portal_group" };
 	struct json_object *o, *advice = json_object_new_array(), *outage = json_object_new_object();
 	struct sk_states states = { "Unknown", "Unknown" };
 	struct json_object *session;
@@ -301,8 +311,10 @@ static void doc_story(struct story *t)
 		copy(o, t->e, copied[i]);
 	json_object_object_add(o, "timers", timers_json(&t->facts));
 	sk_adm_outage_of(&t->facts, &out);
-	json_object_object_add(outage, "noticed_s", out.noticed_s < 0 ? NULL : json_object_new_int64(out.noticed_s));
-	json_object_object_add(outage, "io_error_s", out.io_error_s < 0 ? NULL : json_object_new_int64(out.io_error_s));
+	json_object_object_add(outage, "noticed_s",
+			       out.noticed_s < 0 ? NULL : json_object_new_int64(out.noticed_s));
+	json_object_object_add(outage, "io_error_s",
+			       out.io_error_s < 0 ? NULL : json_object_new_int64(out.io_error_s));
 	json_object_object_add(o, "outage", outage);
 	for (const char *p = sk_buf_cstr(&t->advice); *p;) {
 		size_t n = strcspn(p, "\n");

@@ -12,7 +12,7 @@
 #define TIMEOUT	    "node.conn[0].timeo.noop_out_timeout"
 #define REPLACEMENT "node.session.timeo.replacement_timeout"
 #define REOPEN_MAX  "node.session.reopen_max"
-#define MULTIPATH_S 30	/* more than this before another path is tried is felt */
+#define MULTIPATH_S 30 /* more than this before another path is tried is felt */
 
 const struct sk_adm_timer *sk_adm_timer_of(const struct sk_adm_facts *f, const char *key)
 {
@@ -52,11 +52,14 @@ static void multipath(const struct sk_adm_facts *f, struct sk_buf *out)
 	if (!f->multipath || !running(f, REPLACEMENT, &s))
 		return;
 	if (s < 0)
-		sk_buf_str(out, "dm-multipath uses its disks, and replacement_timeout = -1 keeps requests on a dead path for ever: "
+		sk_buf_str(out, "dm-multipath uses its disks, and replacement_timeout = -1 keeps requests on a "
+				"dead path for ever: "
 				"5 to 15 s let the other paths take over\n");
 	else if (s > MULTIPATH_S)
-		sk_buf_printf(out, "dm-multipath uses its disks, and no other path is tried before replacement_timeout = %" PRId64
-			      " s has passed: 5 to 15 s suit\n", s);
+		sk_buf_printf(out,
+			      "dm-multipath uses its disks, and no other path is tried before replacement_timeout "
+			      "= %" PRId64 " s has passed: 5 to 15 s suit\n",
+			      s);
 }
 
 static void single_path(const struct sk_adm_facts *f, struct sk_buf *out)
@@ -66,11 +69,15 @@ static void single_path(const struct sk_adm_facts *f, struct sk_buf *out)
 	if (f->multipath || !f->disks || !running(f, REPLACEMENT, &s) || s < 0)
 		return;
 	if (s == 0)
-		sk_buf_str(out, "replacement_timeout = 0 fails requests at the first loss of the connection, and no other path takes "
+		sk_buf_str(out, "replacement_timeout = 0 fails requests at the first loss of the connection, and "
+				"no other path takes "
 				"them: file systems go read-only\n");
 	else if (s < MULTIPATH_S)
-		sk_buf_printf(out, "its disks have one path only: after %" PRId64 " s without a connection requests fail and file systems "
-			      "go read-only; 120 s or -1 (wait for ever) suit without dm-multipath\n", s);
+		sk_buf_printf(out,
+			      "its disks have one path only: after %" PRId64
+			      " s without a connection requests fail and file systems "
+			      "go read-only; 120 s or -1 (wait for ever) suit without dm-multipath\n",
+			      s);
 }
 
 static void pings(const struct sk_adm_facts *f, struct sk_buf *out)
@@ -78,7 +85,8 @@ static void pings(const struct sk_adm_facts *f, struct sk_buf *out)
 	int64_t s;
 
 	if (running(f, INTERVAL, &s) && s == 0)
-		sk_buf_str(out, "there are no pings (noop_out_interval = 0): a target that dies without a word is noticed by TCP "
+		sk_buf_str(out, "there are no pings (noop_out_interval = 0): a target that dies without a word is "
+				"noticed by TCP "
 				"alone, after a quarter of an hour\n");
 }
 
@@ -87,8 +95,11 @@ static void gives_up(const struct sk_adm_facts *f, struct sk_buf *out)
 	int64_t n;
 
 	if (f->disks && running(f, REOPEN_MAX, &n) && n > 0)
-		sk_buf_printf(out, "reopen_max = %" PRId64 " ends the session and takes its disks away after so many failed attempts: 0 "
-			      "tries for ever\n", n);
+		sk_buf_printf(out,
+			      "reopen_max = %" PRId64
+			      " ends the session and takes its disks away after so many failed attempts: 0 "
+			      "tries for ever\n",
+			      n);
 }
 
 static void differences(const struct sk_adm_facts *f, struct sk_buf *out)
@@ -103,10 +114,12 @@ static void differences(const struct sk_adm_facts *f, struct sk_buf *out)
 		later += differs && !t->live;
 	}
 	if (live)
-		sk_buf_str(out, "the record says other times than the session runs with: they hold from the next login on, or at once with "
+		sk_buf_str(out, "the record says other times than the session runs with: they hold from the next "
+				"login on, or at once with "
 				"-o update -n KEY -v VALUE --live\n");
 	else if (later)
-		sk_buf_str(out, "the record says other times than the session runs with: they hold from the next login on\n");
+		sk_buf_str(out, "the record says other times than the session runs with: they hold from the next "
+				"login on\n");
 }
 
 void sk_adm_advise(const struct sk_adm_facts *f, struct sk_buf *out)

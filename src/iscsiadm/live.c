@@ -44,7 +44,8 @@ static int change_one(struct sk_adm *adm, const struct sk_sys_session *s)
 	if (!code)
 		code = sk_daemon_call(adm, "session.timers", params_of(adm, s->sid), ANSWER_MS, &a, &err);
 	if (code)
-		sk_warn(adm, "session %u goes on with its times: %s", s->sid, err.msg[0] ? err.msg : "iscsid is not there");
+		sk_warn(adm, "session %u goes on with its times: %s", s->sid,
+			err.msg[0] ? err.msg : "iscsid is not there");
 	sk_doc_result(adm, &about, code, NULL, NULL, &err);
 	sk_mgmt_answer_free(&a);
 	return code;

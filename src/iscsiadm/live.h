@@ -6,8 +6,8 @@
 
 #include "iscsiadm/select.h"
 
-/** sk_live_check - before anything is written: can running sessions take over all of the -n/-v pairs? 0, or told and
- * SK_RES_INVAL; always 0 without --live */
+/** sk_live_check - before anything is written: can running sessions take over all of the -n/-v pairs? 0, or told
+ * and SK_RES_INVAL; always 0 without --live */
 int sk_live_check(struct sk_adm *adm);
 /** sk_live_apply - the pairs go to every running session of @sel; the first failure's code, each is told */
 int sk_live_apply(struct sk_adm *adm, const struct sk_sel *sel);

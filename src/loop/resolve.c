@@ -9,13 +9,13 @@
 
 /**
  * Name resolution. getaddrinfo can hang for half a minute, so each lookup has a thread of its own, at most RUNNING
- * at a time: one dead name server delays neither other names nor the workers nor the end of the program. Who asks for
- * a name that is being looked up waits for that answer: a thousand sessions of one name need one thread. A thread that
- * outlives the loop frees what it holds and ends.
+ * at a time: one dead name server delays neither other names nor the workers nor the end of the program. Who asks
+ * for a name that is being looked up waits for that answer: a thousand sessions of one name need one thread. A
+ * thread that outlives the loop frees what it holds and ends.
  */
 
-#define RUNNING 64
-#define STACK	(512U << 10)
+#define RUNNING	 64
+#define STACK	 (512U << 10)
 #define FRESH_MS 2000 /* who asks later than that does not wait for an answer that does not come, but asks anew */
 
 struct sk_resolver {
@@ -33,7 +33,7 @@ struct sk_resolver {
 struct lookup {
 	struct sk_job job; /* the loop's */
 	struct sk_resolver *resolver;
-	struct lookup *next;  /* in waiting or done */
+	struct lookup *next; /* in waiting or done */
 	struct lookup *prev_active, *next_active;
 	uint64_t since;	      /* when its thread began */
 	struct lookup *same;  /* others who want this very name: they get its answer; the loop's */
@@ -146,7 +146,8 @@ static void not_active(struct lookup *q)
 static bool join(struct sk_loop *l, struct lookup *q)
 {
 	for (struct lookup *a = q->resolver->active; a; a = a->next_active) {
-		if (sk_loop_now(l) > a->since + FRESH_MS || strcmp(a->host, q->host) != 0 || strcmp(a->port, q->port) != 0)
+		if (sk_loop_now(l) > a->since + FRESH_MS || strcmp(a->host, q->host) != 0 ||
+		    strcmp(a->port, q->port) != 0)
 			continue;
 		q->next = a->same;
 		a->same = q;

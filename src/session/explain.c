@@ -21,8 +21,8 @@ void sk_explain_span(uint64_t ms, char ret[32])
 	for (size_t i = 0; i < SK_ARRAY_LEN(rows); i++) {
 		if (s < rows[i].big)
 			continue;
-		snprintf(ret, 32, "%" PRIu64 " %s %" PRIu64 " %s", s / rows[i].big, rows[i].one, s % rows[i].big / rows[i].small,
-			 rows[i].other);
+		snprintf(ret, 32, "%" PRIu64 " %s %" PRIu64 " %s", s / rows[i].big, rows[i].one,
+			 s % rows[i].big / rows[i].small, rows[i].other);
 		return;
 	}
 	if (ms < 10000)
@@ -34,10 +34,10 @@ void sk_explain_span(uint64_t ms, char ret[32])
 struct look {
 	const struct sk_session *s;
 	struct sk_explain *e;
-	char next[32], since[32], up[32];	/* times in words */
+	char next[32], since[32], up[32]; /* times in words */
 };
 
-#define WHY(l, ...) snprintf((l)->e->why, sizeof((l)->e->why), __VA_ARGS__)
+#define WHY(l, ...)  snprintf((l)->e->why, sizeof((l)->e->why), __VA_ARGS__)
 #define NEXT(l, ...) snprintf((l)->e->next, sizeof((l)->e->next), __VA_ARGS__)
 
 /* The failure that led here, as a sentence of its own. */
@@ -46,7 +46,7 @@ static const char *failure(const struct sk_session *s)
 	return s->m.err.code != SK_OK && s->m.err.msg[0] ? s->m.err.msg : "no reason is known";
 }
 
-static void new(struct look *l)
+static void new (struct look *l)
 {
 	WHY(l, "it waits for its turn: so many logins at once are under way");
 	NEXT(l, "its login begins when one of the others is over");
@@ -60,7 +60,8 @@ static void attempt(struct look *l, const char *doing)
 		WHY(l, "the connection was lost; attempt %u to log in again: %s", m->attempts, doing);
 	else
 		WHY(l, "first login, attempt %u: %s", m->attempts, doing);
-	NEXT(l, "no answer within %s ends this %s", l->next, m->addr + 1 < m->n_addrs ? "address, the next one is tried" : "attempt");
+	NEXT(l, "no answer within %s ends this %s", l->next,
+	     m->addr + 1 < m->n_addrs ? "address, the next one is tried" : "attempt");
 }
 
 static void resolve(struct look *l)
@@ -75,8 +76,8 @@ static void connecting(struct look *l)
 {
 	char doing[360];
 
-	snprintf(doing, sizeof(doing), "connecting to %s port %u (address %u of %u)", l->s->current.host, l->s->current.port,
-		 l->s->m.addr + 1, SK_MAX(l->s->m.n_addrs, 1U));
+	snprintf(doing, sizeof(doing), "connecting to %s port %u (address %u of %u)", l->s->current.host,
+		 l->s->current.port, l->s->m.addr + 1, SK_MAX(l->s->m.n_addrs, 1U));
 	attempt(l, doing);
 }
 
@@ -102,7 +103,8 @@ static void scan(struct look *l)
 static void up(struct look *l)
 {
 	WHY(l, "connected for %s%s", l->up, l->s->m.recoveries ? ", after a recovery" : "");
-	NEXT(l, "nothing is due: the data path reports when the connection is lost or the target asks for something");
+	NEXT(l,
+	     "nothing is due: the data path reports when the connection is lost or the target asks for something");
 }
 
 static void backoff(struct look *l)
@@ -111,7 +113,10 @@ static void backoff(struct look *l)
 	uint64_t now = sk_loop_now(l->s->all->cfg.loop);
 
 	if (l->s->start_due)
-		WHY(l, "it waits for its turn to log in again: so many relogins at once are under way; before that: %s", failure(l->s));
+		WHY(l,
+		    "it waits for its turn to log in again: so many relogins at once are under way; before that: "
+		    "%s",
+		    failure(l->s));
 	else if (m->attempts)
 		WHY(l, "attempt %u failed %s ago: %s", m->attempts, l->since, failure(l->s));
 	else
@@ -121,7 +126,8 @@ static void backoff(struct look *l)
 	else if (now < m->not_before && m->next_attempt <= m->not_before)
 		NEXT(l, "attempt %u in %s, when Time2Wait is over", m->attempts + 1, l->next);
 	else
-		NEXT(l, "attempt %u in %s; a link or an address of this machine that comes up ends the wait", m->attempts + 1, l->next);
+		NEXT(l, "attempt %u in %s; a link or an address of this machine that comes up ends the wait",
+		     m->attempts + 1, l->next);
 }
 
 static void logout(struct look *l)
@@ -151,16 +157,20 @@ static void advices(struct look *l)
 	if (sk_session_clone_suspected(s))
 		advise(l->e, SK_CLONE_ADVICE);
 	else if (s->m.brief > 1)
-		advise(l->e, "the target takes every login and drops the connection soon after: the target's log says why");
+		advise(l->e, "the target takes every login and drops the connection soon after: the target's log "
+			     "says why");
 	if (s->missed)
-		advise(l->e, "iscsid missed a deadline of this session, which is a fault of its own: please report it with the log");
+		advise(l->e, "iscsid missed a deadline of this session, which is a fault of its own: please report "
+			     "it with the log");
 }
 
 static void explain(const struct sk_session *s, struct sk_explain *ret)
 {
-	static void (*const words[SK_ST_COUNT])(struct look *l) = {
-		[SK_ST_NEW] = new, [SK_ST_RESOLVE] = resolve, [SK_ST_CONNECT] = connecting, [SK_ST_LOGIN] = login, [SK_ST_ATTACH] = attach,
-		[SK_ST_SCAN] = scan, [SK_ST_UP] = up, [SK_ST_BACKOFF] = backoff, [SK_ST_LOGOUT] = logout, [SK_ST_GONE] = gone,
+	static void (*const words[SK_ST_COUNT])(struct look * l) = {
+		[SK_ST_NEW] = new,     [SK_ST_RESOLVE] = resolve, [SK_ST_CONNECT] = connecting,
+		[SK_ST_LOGIN] = login, [SK_ST_ATTACH] = attach,	  [SK_ST_SCAN] = scan,
+		[SK_ST_UP] = up,       [SK_ST_BACKOFF] = backoff, [SK_ST_LOGOUT] = logout,
+		[SK_ST_GONE] = gone,
 	};
 	uint64_t now = sk_loop_now(s->all->cfg.loop), due = s->m.deadline_ms;
 	bool connected = s->m.st == SK_ST_UP || s->m.st == SK_ST_SCAN || (s->m.st == SK_ST_LOGOUT && !s->m.lost);
@@ -171,7 +181,9 @@ static void explain(const struct sk_session *s, struct sk_explain *ret)
 		.since_ms = now - s->m.entered,
 		.up_ms = connected ? now - s->m.up_since : 0,
 		.lost_ms = !connected && s->m.established ? now - s->m.lost_at : 0,
-		.next_ms = due == UINT64_MAX ? UINT64_MAX : due > now ? due - now : 0,
+		.next_ms = due == UINT64_MAX ? UINT64_MAX
+			   : due > now	     ? due - now
+					     : 0,
 		.cause = !connected && s->m.cause != SK_CAUSE_NONE ? sk_cause_name(s->m.cause) : NULL,
 		.brief = s->m.brief,
 		.missed = s->missed,

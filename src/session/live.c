@@ -3,8 +3,8 @@
 #include "record/schema.h"
 #include "session/inner.h"
 
-/** Times that change while a session runs: the data path takes its own (pings, replacement_timeout, task management), the
- * machine those of logins and logouts. The record in force is another one afterwards. */
+/** Times that change while a session runs: the data path takes its own (pings, replacement_timeout, task
+ * management), the machine those of logins and logouts. The record in force is another one afterwards. */
 
 static int set_all(struct sk_record *r, const struct sk_change *changes, unsigned n, struct sk_err *err)
 {
@@ -14,7 +14,8 @@ static int set_all(struct sk_record *r, const struct sk_change *changes, unsigne
 		if (!row)
 			return sk_fail(err, SK_EINVAL, "%.100s is not a key of node records", changes[i].key);
 		if (!(row->flags & SK_ROW_LIVE))
-			return sk_fail(err, SK_EINVAL, "%s holds from the next login on: a running session cannot take it over",
+			return sk_fail(err, SK_EINVAL,
+				       "%s holds from the next login on: a running session cannot take it over",
 				       row->key);
 		if (sk_record_set(r, row->key, changes[i].value, err) < 0)
 			return -1;
@@ -32,8 +33,8 @@ static void tell_machine(struct sk_session *s)
 	s->m.cfg.reopen_max = t.reopen_max;
 }
 
-int sk_sessions_timers(struct sk_sessions *all, uint32_t sid, const struct sk_change *changes, unsigned n, sk_timers_fn *done,
-		       void *ctx, struct sk_err *err)
+int sk_sessions_timers(struct sk_sessions *all, uint32_t sid, const struct sk_change *changes, unsigned n,
+		       sk_timers_fn *done, void *ctx, struct sk_err *err)
 {
 	struct sk_session *s = sk_sessions_by_sid(all, sid);
 	struct sk_record *r;

@@ -72,14 +72,15 @@ static enum sk_sm_state failed(struct sk_sm *m, enum sk_cause c, const struct sk
 		return over(m, sk_policy_result(m->cause));
 	if (!m->established && now >= m->window_end)
 		return over(m, SK_RES_TRANS_TIMEOUT);
-	m->next_attempt = after(
-		now, sk_policy_backoff(m->tries, m->cfg.seed, m->established ? 0 : m->cfg.login_timeout_ms));
+	m->next_attempt =
+		after(now, sk_policy_backoff(m->tries, m->cfg.seed, m->established ? 0 : m->cfg.login_timeout_ms));
 	m->acts |= SK_ACT_ATTEMPT_FAILED;
 	return SK_ST_BACKOFF;
 }
 
-/* Of several addresses each first has a head start: one that is dead, as IPv6 often is, costs a second and not half the
- * login. Those that were silent get the rest of the attempt's time in a second round, in equal shares of at least 2 s. */
+/* Of several addresses each first has a head start: one that is dead, as IPv6 often is, costs a second and not half
+ * the login. Those that were silent get the rest of the attempt's time in a second round, in equal shares of at
+ * least 2 s. */
 static uint32_t time_of_addr(const struct sk_sm *m)
 {
 	uint32_t n = m->n_addrs ? m->n_addrs : 1, all = m->cfg.login_timeout_ms, least = SK_MIN(2000U, all), spent;

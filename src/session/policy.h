@@ -11,11 +11,11 @@
 #include "base/err.h"
 #include "mgmt/result.h"
 
-#define SK_REDIRECTS_MAX  16
-#define SK_BACKOFF_MIN_MS 1000
-#define SK_BACKOFF_MAX_MS 60000
-#define SK_HEAD_START_MS 1000	 /* of each of several addresses before the next one is tried */
-#define SK_STABLE_MS	  30000	 /* a connection that lived shorter counts as one more failure in a row */
+#define SK_REDIRECTS_MAX    16
+#define SK_BACKOFF_MIN_MS   1000
+#define SK_BACKOFF_MAX_MS   60000
+#define SK_HEAD_START_MS    1000   /* of each of several addresses before the next one is tried */
+#define SK_STABLE_MS	    30000  /* a connection that lived shorter counts as one more failure in a row */
 #define SK_TIME2WAIT_MAX_MS 300000 /* what a target may ask for beyond the record's own value */
 
 /** How an attempt to log in ended, other than well. */
@@ -46,30 +46,33 @@ enum sk_result sk_policy_result(enum sk_cause c);
  * (0 = no other cap); a quarter of it to either side by @seed, so that many sessions do not come back at once */
 uint32_t sk_policy_backoff(unsigned n, uint32_t seed, uint32_t cap_ms);
 
-/** sk_policy_time2wait - ms to stay away after a lost connection when the target asked for @asked_ms (negotiated, or in an
- * async message: up to 18 hours) and the record for @own_ms: not longer than SK_TIME2WAIT_MAX_MS, unless the record says so
- * itself. At ErrorRecoveryLevel 0 the target keeps nothing that a longer wait could save (RFC 7143, 13.15). */
+/** sk_policy_time2wait - ms to stay away after a lost connection when the target asked for @asked_ms (negotiated,
+ * or in an async message: up to 18 hours) and the record for @own_ms: not longer than SK_TIME2WAIT_MAX_MS, unless
+ * the record says so itself. At ErrorRecoveryLevel 0 the target keeps nothing that a longer wait could save (RFC
+ * 7143, 13.15). */
 uint32_t sk_policy_time2wait(uint32_t asked_ms, uint32_t own_ms);
 
-/** sk_policy_hold - ms before a lost session is logged in again: @time2wait_ms, and from the second connection in a row that
- * did not live for SK_STABLE_MS (@brief of them) at least the backoff of so many failures. A target that takes every login
- * and then breaks the protocol is asked once a minute, not every two seconds. */
+/** sk_policy_hold - ms before a lost session is logged in again: @time2wait_ms, and from the second connection in a
+ * row that did not live for SK_STABLE_MS (@brief of them) at least the backoff of so many failures. A target that
+ * takes every login and then breaks the protocol is asked once a minute, not every two seconds. */
 uint32_t sk_policy_hold(uint32_t time2wait_ms, unsigned brief, uint32_t seed);
 
-/** What the log is told of one outage: the first failure, each change of its cause (up to SK_TELL_CHANGES), then a summary after
- * 1, 2, 4 … and from then on every 60 minutes. A day is some 40 lines, however often it was tried. All 0: a new outage. */
+/** What the log is told of one outage: the first failure, each change of its cause (up to SK_TELL_CHANGES), then a
+ * summary after 1, 2, 4 … and from then on every 60 minutes. A day is some 40 lines, however often it was tried.
+ * All 0: a new outage. */
 struct sk_outage {
-	uint64_t next_ms;	/* when the next summary is due; 0 = nothing was told yet */
+	uint64_t next_ms; /* when the next summary is due; 0 = nothing was told yet */
 	uint32_t gap_ms;
 	enum sk_cause last;
 	unsigned changes;
-	unsigned quiet;		/* failures since the last line */
+	unsigned quiet; /* failures since the last line */
 };
 #define SK_TELL_FIRST_MS 60000
 #define SK_TELL_MOST_MS	 3600000
 #define SK_TELL_CHANGES	 8
-#define SK_TELL_CALM_MS	 600000	/* up for so long: the next loss is a new outage */
-/** sk_policy_tell - a failure: shall it be told? When so, ret_quiet (may be NULL) is how many were not since the last line */
+#define SK_TELL_CALM_MS	 600000 /* up for so long: the next loss is a new outage */
+/** sk_policy_tell - a failure: shall it be told? When so, ret_quiet (may be NULL) is how many were not since the
+ * last line */
 bool sk_policy_tell(struct sk_outage *o, enum sk_cause c, uint64_t now_ms, unsigned *ret_quiet);
 
 /** sk_policy_redirect_ok - may a target at @from send us to @to? Never to an unspecified, multicast or broadcast

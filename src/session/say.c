@@ -7,7 +7,7 @@
 
 /** What the log says about sessions. Programs match the first lines of each (spec: cli.md 12). */
 
-#define ERR_CONN_FAILED 1011	/* of the incumbent's table of connection errors */
+#define ERR_CONN_FAILED 1011 /* of the incumbent's table of connection errors */
 
 static uint32_t sid(const struct sk_session *s)
 {
@@ -25,8 +25,13 @@ static const struct sk_log_subject *about(const struct sk_session *s, struct abo
 
 	snprintf(a->portal, sizeof(a->portal), "%s,%u", s->host, s->port);
 	a->s = (struct sk_log_subject){
-		.sid = sid(s), .target = s->target.s, .portal = a->portal, .iface = s->iface, .state = sk_sm_state_name(s->m.st),
-		.cause = trouble ? sk_cause_name(s->m.cause) : NULL, .sys = trouble ? s->m.err.sys : 0,
+		.sid = sid(s),
+		.target = s->target.s,
+		.portal = a->portal,
+		.iface = s->iface,
+		.state = sk_sm_state_name(s->m.st),
+		.cause = trouble ? sk_cause_name(s->m.cause) : NULL,
+		.sys = trouble ? s->m.err.sys : 0,
 		.login = trouble ? s->m.err.login : 0,
 	};
 	return &a->s;
@@ -45,14 +50,15 @@ void sk_say_up(struct sk_session *s)
 
 	if (!s->m.recovered)
 		sk_log_of(about(s, &a), SK_LOG_NOTICE, SK_ROOM_SESSION,
-			  "Connection%u:0 to [target: %s, portal: %s,%u] through [iface: %s] is operational now", sid(s), s->target.s,
-			  s->host, s->port, s->iface);
+			  "Connection%u:0 to [target: %s, portal: %s,%u] through [iface: %s] is operational now",
+			  sid(s), s->target.s, s->host, s->port, s->iface);
 	else if (s->loss_told)
-		sk_log_of(about(s, &a), SK_LOG_NOTICE, SK_ROOM_SESSION, "connection%u:0 is operational after recovery (%u attempts)",
-			  sid(s), s->m.attempts);
+		sk_log_of(about(s, &a), SK_LOG_NOTICE, SK_ROOM_SESSION,
+			  "connection%u:0 is operational after recovery (%u attempts)", sid(s), s->m.attempts);
 }
 
-/* Connections that are lost again and again are one long outage to the log, until one has lived for SK_TELL_CALM_MS. */
+/* Connections that are lost again and again are one long outage to the log, until one has lived for
+ * SK_TELL_CALM_MS. */
 void sk_say_lost(struct sk_session *s)
 {
 	struct about a;
@@ -64,17 +70,20 @@ void sk_say_lost(struct sk_session *s)
 	if (!s->loss_told)
 		return;
 	if (s->m.brief > 1)
-		sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION, "session %u to target %s, portal %s,%u: lost %u times in a row soon "
-			  "after its login (%s); backing off, %u such losses were not logged", sid(s), s->target.s, s->host, s->port,
-			  s->m.brief, s->m.err.msg, quiet);
+		sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION,
+			  "session %u to target %s, portal %s,%u: lost %u times in a row soon "
+			  "after its login (%s); backing off, %u such losses were not logged",
+			  sid(s), s->target.s, s->host, s->port, s->m.brief, s->m.err.msg, quiet);
 	if (s->m.err.sys >= 1001) /* the kernel's own number, its words in the message */
-		sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION, "Kernel reported iSCSI connection %u:0 error (%d - %s) state (3); "
-			  "target %s, portal %s,%u: login again in %llu ms", sid(s), s->m.err.sys, s->m.err.msg, s->target.s, s->host,
-			  s->port, ms_to_next(s));
+		sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION,
+			  "Kernel reported iSCSI connection %u:0 error (%d - %s) state (3); "
+			  "target %s, portal %s,%u: login again in %llu ms",
+			  sid(s), s->m.err.sys, s->m.err.msg, s->target.s, s->host, s->port, ms_to_next(s));
 	else
-		sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION, "Data path reported iSCSI connection %u:0 error (%d - "
-			  "ISCSI_ERR_CONN_FAILED: %s) state (3); target %s, portal %s,%u: login again in %llu ms", sid(s),
-			  ERR_CONN_FAILED, s->m.err.msg, s->target.s, s->host, s->port, ms_to_next(s));
+		sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION,
+			  "Data path reported iSCSI connection %u:0 error (%d - "
+			  "ISCSI_ERR_CONN_FAILED: %s) state (3); target %s, portal %s,%u: login again in %llu ms",
+			  sid(s), ERR_CONN_FAILED, s->m.err.msg, s->target.s, s->host, s->port, ms_to_next(s));
 }
 
 /* What went wrong; of a connect in the words that programs look for in the log. */
@@ -97,8 +106,10 @@ void sk_say_failed(struct sk_session *s)
 		return;
 	if (quiet)
 		snprintf(missing, sizeof(missing), "; %u failures were not logged", quiet);
-	sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION, "%s; session %u, target %s, portal %s,%u, iface %s: %s, attempt %u, "
-		  "next in %llu ms%s", story(s, buf, sizeof(buf)), sid(s), s->target.s, s->host, s->port, s->iface,
+	sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION,
+		  "%s; session %u, target %s, portal %s,%u, iface %s: %s, attempt %u, "
+		  "next in %llu ms%s",
+		  story(s, buf, sizeof(buf)), sid(s), s->target.s, s->host, s->port, s->iface,
 		  sk_cause_name(s->m.cause), s->m.attempts, ms_to_next(s), missing);
 }
 
@@ -108,17 +119,19 @@ void sk_say_gone(const struct sk_session *s)
 
 	if (s->m.established)
 		sk_log_of(about(s, &a), SK_LOG_NOTICE, SK_ROOM_SESSION,
-			  "Connection%u:0 to [target: %s, portal: %s,%u] through [iface: %s] is shutdown.", sid(s), s->target.s, s->host,
-			  s->port, s->iface);
+			  "Connection%u:0 to [target: %s, portal: %s,%u] through [iface: %s] is shutdown.", sid(s),
+			  s->target.s, s->host, s->port, s->iface);
 	else
-		sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION, "login to target %s, portal %s,%u, iface %s failed: %s",
-			  s->target.s, s->host, s->port, s->iface, s->m.err.msg);
+		sk_log_of(about(s, &a), SK_LOG_WARNING, SK_ROOM_SESSION,
+			  "login to target %s, portal %s,%u, iface %s failed: %s", s->target.s, s->host, s->port,
+			  s->iface, s->m.err.msg);
 }
 
 void sk_say_redirect(const struct sk_session *s, bool permanent)
 {
 	struct about a;
 
-	sk_log_of(about(s, &a), SK_LOG_NOTICE, SK_ROOM_SESSION, "target %s: redirected %s,%u -> %s,%u (%s)", s->target.s, s->current.host,
-		  s->current.port, s->redirect.host, s->redirect.port, permanent ? "permanent" : "temporary");
+	sk_log_of(about(s, &a), SK_LOG_NOTICE, SK_ROOM_SESSION, "target %s: redirected %s,%u -> %s,%u (%s)",
+		  s->target.s, s->current.host, s->current.port, s->redirect.host, s->redirect.port,
+		  permanent ? "permanent" : "temporary");
 }

@@ -42,7 +42,7 @@ static void reach_logger(struct sk_logger *l)
 void sk_logger_open(struct sk_logger *l, const char *ident, const char *journal, const char *dev)
 {
 	*l = (struct sk_logger){ .ident = ident, .journal = journal, .dev = dev, .fd = -1 };
-	tzset();	/* reads its file now, not when a disk may be gone */
+	tzset(); /* reads its file now, not when a disk may be gone */
 	reach_logger(l);
 }
 
@@ -53,14 +53,16 @@ void sk_logger_close(struct sk_logger *l)
 
 static int priority(enum sk_level level)
 {
-	static const int prio[] = { [SK_LOG_ERROR] = LOG_ERR, [SK_LOG_WARNING] = LOG_WARNING,
-				    [SK_LOG_NOTICE] = LOG_NOTICE, [SK_LOG_DEBUG] = LOG_DEBUG };
+	static const int prio[] = { [SK_LOG_ERROR] = LOG_ERR,
+				    [SK_LOG_WARNING] = LOG_WARNING,
+				    [SK_LOG_NOTICE] = LOG_NOTICE,
+				    [SK_LOG_DEBUG] = LOG_DEBUG };
 
 	return prio[level];
 }
 
-/* journald's own form: NAME=value lines. Values hold no newline: the log's front has taken control characters out of the
- * text, and a field that has one all the same is left out. */
+/* journald's own form: NAME=value lines. Values hold no newline: the log's front has taken control characters out
+ * of the text, and a field that has one all the same is left out. */
 static void field(struct sk_buf *b, const char *name, const char *value)
 {
 	if (value && *value && !strchr(value, '\n'))
@@ -77,8 +79,8 @@ static void form_journal(struct sk_buf *b, const struct sk_logger *l, enum sk_le
 {
 	const struct sk_log_subject *s = sk_log_subject();
 
-	sk_buf_printf(b, "MESSAGE=%s\nPRIORITY=%d\nSYSLOG_FACILITY=%d\nSYSLOG_IDENTIFIER=%s\n", text, priority(level),
-		      FACILITY >> 3, l->ident);
+	sk_buf_printf(b, "MESSAGE=%s\nPRIORITY=%d\nSYSLOG_FACILITY=%d\nSYSLOG_IDENTIFIER=%s\n", text,
+		      priority(level), FACILITY >> 3, l->ident);
 	if (!s)
 		return;
 	number(b, "ISCSI_SID", s->sid);

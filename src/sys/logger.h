@@ -3,9 +3,10 @@
 #define SK_SYS_LOGGER_H
 
 /**
- * Lines to the system's log that never wait. syslog(3) does when the logger is stuck, and the logger may be stuck because
- * its file lies on one of our own disks. A line that does not fit now is dropped; the next one that gets through says how
- * many were. Where journald listens, lines go there with fields (ISCSI_SID=, ISCSI_TARGET= …), else to /dev/log.
+ * Lines to the system's log that never wait. syslog(3) does when the logger is stuck, and the logger may be stuck
+ * because its file lies on one of our own disks. A line that does not fit now is dropped; the next one that gets
+ * through says how many were. Where journald listens, lines go there with fields (ISCSI_SID=, ISCSI_TARGET= …),
+ * else to /dev/log.
  */
 
 #include "base/log.h"
@@ -14,11 +15,11 @@
 #define SK_LOGGER_DEV	  "/dev/log"
 
 struct sk_logger {
-	const char *ident;		/* lent: the program's name */
-	const char *journal, *dev;	/* lent: paths of the sockets; NULL = there is none */
-	int fd;				/* -1: nobody listens */
+	const char *ident;	   /* lent: the program's name */
+	const char *journal, *dev; /* lent: paths of the sockets; NULL = there is none */
+	int fd;			   /* -1: nobody listens */
 	bool to_journal;
-	unsigned dropped;		/* lines since the last that got through */
+	unsigned dropped; /* lines since the last that got through */
 };
 
 /** sk_logger_open - connect now, while everything is allowed; nobody there is no error, each line tries again */

@@ -15,14 +15,14 @@
 #include "base/mem.h"
 
 #define RX_MAX	   32768
-#define TURN_READS 16	/* datagrams of one turn of the loop */
+#define TURN_READS 16 /* datagrams of one turn of the loop */
 
 struct sk_net_changes {
 	struct sk_loop *loop;
 	int fd;
 	struct sk_watch *watch;
 	struct sk_timer *timer;
-	uint64_t told;		/* when we last told; 0 = never */
+	uint64_t told; /* when we last told; 0 = never */
 	bool due;
 	sk_net_changes_fn *fn;
 	void *ctx;
@@ -81,7 +81,8 @@ bool sk_net_better(struct sk_net_links *links, const uint8_t *p, size_t n)
 		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > n)
 			break;
 		if (h.nlmsg_type == RTM_NEWLINK || h.nlmsg_type == RTM_DELLINK)
-			better |= link_msg(links, p + sizeof(h), h.nlmsg_len - sizeof(h), h.nlmsg_type == RTM_DELLINK);
+			better |= link_msg(links, p + sizeof(h), h.nlmsg_len - sizeof(h),
+					   h.nlmsg_type == RTM_DELLINK);
 		else if (h.nlmsg_type == RTM_NEWADDR)
 			better |= addr_msg(p + sizeof(h), h.nlmsg_len - sizeof(h));
 		whole = NLMSG_ALIGN((size_t)h.nlmsg_len);
@@ -127,7 +128,7 @@ static void on_readable(void *ctx, unsigned events)
 		socklen_t len = sizeof(from);
 		ssize_t n = recvfrom(c->fd, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&from, &len);
 
-		if (n < 0 && errno == ENOBUFS) {	/* some were lost: there may have been a good one */
+		if (n < 0 && errno == ENOBUFS) { /* some were lost: there may have been a good one */
 			note(c);
 			continue;
 		}

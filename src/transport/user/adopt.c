@@ -11,8 +11,9 @@
 /** Sessions that were here before us: who lives is asked, who is dead is swept. */
 
 #define ADOPT_MAX 8192
-#define HELLO_MS 4000	/* less than iscsid waits before it serves: who does not answer has its session's place by then */
-#define ASK_MS	 10000	/* ... and is asked again and again */
+#define HELLO_MS                                                                                                   \
+	4000 /* less than iscsid waits before it serves: who does not answer has its session's place by then */
+#define ASK_MS 10000 /* ... and is asked again and again */
 
 /* Events until the session is bound to its owner fall on the floor: hello tells what matters. */
 static void no_up(void *ctx)
@@ -48,7 +49,13 @@ static void no_async(void *ctx, uint8_t event, uint16_t p1, uint16_t p2, uint16_
 }
 
 const struct sk_transport_events sk_user_no_events = {
-	.up = no_up, .pdu = no_pdu, .down = no_why, .health = no_health, .ready = no_why, .async_msg = no_async, .ended = no_why,
+	.up = no_up,
+	.pdu = no_pdu,
+	.down = no_why,
+	.health = no_health,
+	.ready = no_why,
+	.async_msg = no_async,
+	.ended = no_why,
 };
 
 static void left_alone(struct sk_xsess *x, const char *why)
@@ -81,7 +88,7 @@ static void heard(void *ctx, struct json_object *result, const struct sk_err *er
 	if (err && err->code == SK_ETIME)
 		sk_user_ask(x);
 	if (err)
-		return;		/* hung up on: whoever connects anew asks too */
+		return; /* hung up on: whoever connects anew asks too */
 	if (x->silent)
 		sk_notice(SK_ROOM_TRANSPORT, "session %u: its process answers again", x->sid);
 	x->silent = false;
@@ -124,13 +131,14 @@ static bool hand_over(struct sk_xsess *x, enum sk_xsess_health health)
 	return true;
 }
 
-/* A process that lives and says nothing (stopped, or kept waiting by its disks) keeps its session's place: logged in a second
- * time with the same ISID, the target would end the first one under it. */
+/* A process that lives and says nothing (stopped, or kept waiting by its disks) keeps its session's place: logged
+ * in a second time with the same ISID, the target would end the first one under it. */
 static void take_over_unheard(struct sk_xsess *x)
 {
 	struct user *u = x->u;
 
-	sk_warning(SK_ROOM_TRANSPORT, "session %u: its process lives and does not answer; kept as it is, asked again every %u s",
+	sk_warning(SK_ROOM_TRANSPORT,
+		   "session %u: its process lives and does not answer; kept as it is, asked again every %u s",
 		   x->sid, ASK_MS / 1000);
 	x->silent = true;
 	u->unheard = x;
@@ -196,7 +204,8 @@ static void adopt_one(struct sk_transport *t, uint32_t sid,
 }
 
 int sk_user_adopt(struct sk_transport *t,
-		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
+		  void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node,
+				enum sk_xsess_health health),
 		  void (*over)(void *ctx), const struct sk_transport_events *ev, void *ctx, struct sk_err *err)
 {
 	SK_MEM uint32_t *sids = calloc(ADOPT_MAX, sizeof(*sids));
@@ -205,7 +214,7 @@ int sk_user_adopt(struct sk_transport *t,
 
 	if (!sids)
 		return sk_fail(err, SK_ENOMEM, "no memory");
-	u->adopting = 1;	/* ourselves, until everyone is asked */
+	u->adopting = 1; /* ourselves, until everyone is asked */
 	u->adopted = over;
 	u->adopted_ctx = ctx;
 	n = sk_udir_list(t->places, sids, ADOPT_MAX);
@@ -218,7 +227,8 @@ int sk_user_adopt(struct sk_transport *t,
 			sids[dead++] = sid;
 	}
 	if (dead)
-		sk_notice(SK_ROOM_TRANSPORT, "%u dead session%s left something behind: removing it", dead, dead == 1 ? "" : "s");
+		sk_notice(SK_ROOM_TRANSPORT, "%u dead session%s left something behind: removing it", dead,
+			  dead == 1 ? "" : "s");
 	if (dead)
 		sk_user_sweep(u, sids, dead);
 	one_answered(u);

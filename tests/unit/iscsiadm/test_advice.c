@@ -59,7 +59,7 @@ static void the_defaults_need_no_advice(void **st)
 
 	(void)st;
 	assert_string_equal(advice(&f), "");
-	f = (struct sk_adm_facts){ 0 };		/* and what is not known neither */
+	f = (struct sk_adm_facts){ 0 }; /* and what is not known neither */
 	assert_string_equal(advice(&f), "");
 }
 
@@ -70,9 +70,15 @@ static void replacement_timeout_and_multipath(void **st)
 		int64_t s;
 		const char *says;
 	} t[] = {
-		{ true, 120, "no other path is tried before replacement_timeout = 120 s" }, { true, -1, "for ever" },
-		{ true, 30, NULL }, { true, 5, NULL }, { true, 0, NULL },
-		{ false, 120, NULL }, { false, -1, NULL }, { false, 5, "one path only: after 5 s" }, { false, 0, "at the first loss" },
+		{ true, 120, "no other path is tried before replacement_timeout = 120 s" },
+		{ true, -1, "for ever" },
+		{ true, 30, NULL },
+		{ true, 5, NULL },
+		{ true, 0, NULL },
+		{ false, 120, NULL },
+		{ false, -1, NULL },
+		{ false, 5, "one path only: after 5 s" },
+		{ false, 0, "at the first loss" },
 	};
 
 	(void)st;
@@ -144,7 +150,7 @@ static void the_keys_are_of_the_schema(void **st)
 	for (; sk_node_timer_keys[n]; n++)
 		assert_non_null(sk_schema_find(SK_REC_NODE, sk_span_str(sk_node_timer_keys[n]), NULL));
 	assert_int_equal(n, SK_ADM_TIMERS);
-	for (size_t i = 0; i < sk_schema_count; i++) {	/* what can change at once is explained */
+	for (size_t i = 0; i < sk_schema_count; i++) { /* what can change at once is explained */
 		bool told = false;
 
 		for (n = 0; sk_node_timer_keys[n]; n++)
@@ -156,12 +162,9 @@ static void the_keys_are_of_the_schema(void **st)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_defaults_need_no_advice),
-		cmocka_unit_test(replacement_timeout_and_multipath),
-		cmocka_unit_test(pings_and_reopen_max),
-		cmocka_unit_test(what_differs_is_told_once),
-		cmocka_unit_test(an_outage_in_seconds),
-		cmocka_unit_test(the_keys_are_of_the_schema),
+		cmocka_unit_test(the_defaults_need_no_advice), cmocka_unit_test(replacement_timeout_and_multipath),
+		cmocka_unit_test(pings_and_reopen_max),	       cmocka_unit_test(what_differs_is_told_once),
+		cmocka_unit_test(an_outage_in_seconds),	       cmocka_unit_test(the_keys_are_of_the_schema),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,8 @@
 #include "loop/loop.h"
 #include "loop/virtual.h"
 
-/** Name servers that do not answer. getaddrinfo is ours (linked with --wrap): a name that begins with "hang" waits until the
- * test lets it go, every other one is 127.0.0.1. */
+/** Name servers that do not answer. getaddrinfo is ours (linked with --wrap): a name that begins with "hang" waits
+ * until the test lets it go, every other one is 127.0.0.1. */
 
 int __real_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret);
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret);
@@ -21,7 +21,7 @@ int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t let_go = PTHREAD_COND_INITIALIZER;
 static bool hanging;
-static unsigned asked;	/* threads that asked for a name */
+static unsigned asked; /* threads that asked for a name */
 
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
 {
@@ -115,7 +115,7 @@ static void names_that_hang_delay_nobody_else(void **st)
 	while (w.quick < 20 || w.worked < 20)
 		sk_loop_turn(w.l, true);
 	assert_int_equal(w.hung, 0);
-	assert_true(asked_so_far() <= 40);	/* one thread a name, not one a question */
+	assert_true(asked_so_far() <= 40); /* one thread a name, not one a question */
 	release();
 	while (w.hung < 600)
 		sk_loop_turn(w.l, true);
@@ -153,8 +153,8 @@ static void one_of_many_may_go(void **st)
 	while (asked_so_far() < 1)
 		sk_loop_turn(w.l, false);
 	j[2] = sk_loop_resolve(w.l, "hang.example", 1, on_hung, &w, NULL);
-	sk_job_cancel(j[0]);	/* the one whose thread it is */
-	sk_job_cancel(j[2]);	/* one that joined */
+	sk_job_cancel(j[0]); /* the one whose thread it is */
+	sk_job_cancel(j[2]); /* one that joined */
 	release();
 	while (w.hung < 2)
 		sk_loop_turn(w.l, true);
@@ -176,7 +176,7 @@ static void the_loop_ends_while_names_hang(void **st)
 	while (asked_so_far() < 1)
 		sk_loop_turn(w.l, false);
 	assert_non_null(sk_loop_resolve(w.l, "hang.example", 1, on_hung, &w, NULL));
-	sk_loop_free(w.l);	/* does not wait for them */
+	sk_loop_free(w.l); /* does not wait for them */
 	assert_int_equal(w.hung, 0);
 	release();
 }

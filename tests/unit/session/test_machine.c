@@ -19,11 +19,14 @@ static const struct sk_sm_cfg cfg = {
 
 static int step(struct sk_sm *m, enum sk_sm_kind k, uint64_t now)
 {
-	struct sk_err err = { 0 }, why = { .code = SK_ECONN, .sys = 111, .msg = "connect to 192.0.2.1:3260: Connection refused" };
-	bool bad = k == SK_SM_RESOLVE_FAILED || k == SK_SM_REFUSED || k == SK_SM_HANDOFF_FAILED || k == SK_SM_DOWN ||
-		   k == SK_SM_END_REFUSED || k == SK_SM_VANISHED;
-	struct sk_sm_event ev = { .kind = k, .n_addrs = 1, .time2wait_ms = 2000, .cause = SK_CAUSE_REFUSED,
-				  .why = bad ? &why : NULL };
+	struct sk_err err = { 0 }, why = { .code = SK_ECONN,
+					   .sys = 111,
+					   .msg = "connect to 192.0.2.1:3260: Connection refused" };
+	bool bad = k == SK_SM_RESOLVE_FAILED || k == SK_SM_REFUSED || k == SK_SM_HANDOFF_FAILED ||
+		   k == SK_SM_DOWN || k == SK_SM_END_REFUSED || k == SK_SM_VANISHED;
+	struct sk_sm_event ev = {
+		.kind = k, .n_addrs = 1, .time2wait_ms = 2000, .cause = SK_CAUSE_REFUSED, .why = bad ? &why : NULL
+	};
 
 	return sk_sm_step(m, &ev, now, &err);
 }
@@ -49,7 +52,9 @@ static struct sk_sm in(enum sk_sm_state st, const struct sk_sm_cfg *c)
 		{ SK_ST_CONNECT, { SK_SM_START, SK_SM_RESOLVED }, 2 },
 		{ SK_ST_LOGIN, { SK_SM_START, SK_SM_RESOLVED, SK_SM_CONNECTED }, 3 },
 		{ SK_ST_ATTACH, { SK_SM_START, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE }, 4 },
-		{ SK_ST_SCAN, { SK_SM_START, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE, SK_SM_ATTACHED }, 5 },
+		{ SK_ST_SCAN,
+		  { SK_SM_START, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE, SK_SM_ATTACHED },
+		  5 },
 		{ SK_ST_UP, { SK_SM_ADOPT_UP }, 1 },
 		{ SK_ST_BACKOFF, { SK_SM_ADOPT_UP, SK_SM_DOWN }, 2 },
 		{ SK_ST_LOGOUT, { SK_SM_ADOPT_UP, SK_SM_LOGOUT }, 2 },
@@ -82,9 +87,10 @@ static void all_states_times_all_events(void **unused)
 		}
 		assert_true(strlen(sk_sm_state_name((enum sk_sm_state)st)) > 1);
 	}
-	for (int st = SK_ST_RESOLVE; st <= SK_ST_ATTACH; st++) {	/* the same on the way back up */
+	for (int st = SK_ST_RESOLVE; st <= SK_ST_ATTACH; st++) { /* the same on the way back up */
 		for (int ev = 0; ev < SK_SM_KINDS; ev++) {
-			static const enum sk_sm_kind way[] = { SK_SM_TIMEOUT, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE };
+			static const enum sk_sm_kind way[] = { SK_SM_TIMEOUT, SK_SM_RESOLVED, SK_SM_CONNECTED,
+							       SK_SM_LOGIN_DONE };
 			struct sk_sm m = in(SK_ST_BACKOFF, &cfg), first = in((enum sk_sm_state)st, &cfg), before;
 			bool fits;
 
@@ -138,11 +144,13 @@ static void when_faults_stop_the_session_comes_back(void **unused)
 		for (int i = 0; i < 20 && m.st != SK_ST_UP; i++) {
 			if (m.deadline_ms != UINT64_MAX && m.st == SK_ST_BACKOFF)
 				now = m.deadline_ms;
-			step(&m, m.st == SK_ST_BACKOFF ? SK_SM_TIMEOUT :
-				 m.st == SK_ST_RESOLVE ? SK_SM_RESOLVED :
-				 m.st == SK_ST_CONNECT ? SK_SM_CONNECTED :
-				 m.st == SK_ST_LOGIN   ? SK_SM_LOGIN_DONE :
-							 SK_SM_ATTACHED, now);
+			step(&m,
+			     m.st == SK_ST_BACKOFF   ? SK_SM_TIMEOUT
+			     : m.st == SK_ST_RESOLVE ? SK_SM_RESOLVED
+			     : m.st == SK_ST_CONNECT ? SK_SM_CONNECTED
+			     : m.st == SK_ST_LOGIN   ? SK_SM_LOGIN_DONE
+						     : SK_SM_ATTACHED,
+			     now);
 		}
 		assert_int_equal(m.st, SK_ST_UP);
 	}
@@ -198,7 +206,7 @@ static void refused_until_the_window_is_over(void **unused)
 	assert_true(now == 120000);
 	assert_int_equal(m.acts, SK_ACT_ANSWER | SK_ACT_GONE);
 	assert_int_equal(m.result, SK_RES_TRANS_TIMEOUT);
-	assert_int_equal(m.err.sys, 111);	/* the words say why, not "timed out" (P11) */
+	assert_int_equal(m.err.sys, 111); /* the words say why, not "timed out" (P11) */
 	assert_in_range(m.attempts, 9, 16);
 }
 
@@ -256,7 +264,7 @@ static void several_addresses_have_a_head_start_each(void **unused)
 	assert_int_equal(m.addr, 1);
 	step(&m, SK_SM_DOWN, 1001);
 	assert_int_equal(m.addr, 2);
-	step(&m, SK_SM_TIMEOUT, 2001);		/* the second round: 15 s without three head starts, in three shares */
+	step(&m, SK_SM_TIMEOUT, 2001); /* the second round: 15 s without three head starts, in three shares */
 	assert_int_equal(m.addr, 0);
 	assert_true(m.deadline_ms == 2001 + 4000);
 	step(&m, SK_SM_TIMEOUT, 6001);
@@ -264,7 +272,7 @@ static void several_addresses_have_a_head_start_each(void **unused)
 	assert_int_equal(m.addr, 2);
 	step(&m, SK_SM_CONNECTED, 9000);
 	assert_int_equal(m.st, SK_ST_LOGIN);
-	m = in(SK_ST_RESOLVE, &cfg);		/* all silent: then the attempt is over, after two rounds */
+	m = in(SK_ST_RESOLVE, &cfg); /* all silent: then the attempt is over, after two rounds */
 	assert_int_equal(sk_sm_step(&m, &three, 1000, NULL), 0);
 	for (int i = 0; i < 6; i++) {
 		assert_int_equal(m.st, SK_ST_CONNECT);
@@ -292,7 +300,7 @@ static void permanent_refusals_end_at_once(void **unused)
 		refuse(&m, t[i].c, 1100);
 		assert_int_equal(m.st, SK_ST_GONE);
 		assert_int_equal(m.result, t[i].r);
-		m = in(SK_ST_BACKOFF, &cfg);		/* a session with disks is never lost for it */
+		m = in(SK_ST_BACKOFF, &cfg); /* a session with disks is never lost for it */
 		step(&m, SK_SM_KICK, 3100);
 		step(&m, SK_SM_RESOLVED, 3100);
 		step(&m, SK_SM_CONNECTED, 3100);
@@ -371,14 +379,16 @@ static void time2wait_has_a_bound(void **unused)
 
 static void login_again(struct sk_sm *m, uint64_t now)
 {
-	static const enum sk_sm_kind way[] = { SK_SM_TIMEOUT, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE, SK_SM_ATTACHED };
+	static const enum sk_sm_kind way[] = { SK_SM_TIMEOUT, SK_SM_RESOLVED, SK_SM_CONNECTED, SK_SM_LOGIN_DONE,
+					       SK_SM_ATTACHED };
 
 	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]); i++)
 		assert_int_equal(step(m, way[i], now), 0);
 	assert_int_equal(m->st, SK_ST_UP);
 }
 
-/* It takes the login and breaks the protocol at once, for ever: asked less and less often, down to once a minute. */
+/* It takes the login and breaks the protocol at once, for ever: asked less and less often, down to once a minute.
+ */
 static void a_target_that_breaks_every_connection_is_backed_off_from(void **unused)
 {
 	struct sk_sm m = in(SK_ST_UP, &cfg);
@@ -389,13 +399,13 @@ static void a_target_that_breaks_every_connection_is_backed_off_from(void **unus
 	for (; now < 2 * hour; logins++) {
 		now += 10;
 		step(&m, SK_SM_DOWN, now);
-		assert_true(m.deadline_ms >= now + 2000);	/* Time2Wait in any case */
+		assert_true(m.deadline_ms >= now + 2000); /* Time2Wait in any case */
 		assert_true(m.deadline_ms <= now + SK_BACKOFF_MAX_MS);
 		now = m.deadline_ms;
 		login_again(&m, now);
 	}
 	assert_in_range(logins, 120, 180);
-	now += SK_STABLE_MS;		/* it has come to its senses: the next loss is an ordinary one */
+	now += SK_STABLE_MS; /* it has come to its senses: the next loss is an ordinary one */
 	step(&m, SK_SM_DOWN, now);
 	assert_true(m.deadline_ms == now + 2000);
 }
@@ -422,7 +432,7 @@ static void a_kick_begins_the_backoff_anew_but_keeps_time2wait(void **unused)
 	step(&m, SK_SM_RESOLVED, now + 1);
 	step(&m, SK_SM_DOWN, now + 1);
 	assert_true(m.deadline_ms == now + 1 + sk_policy_backoff(1, cfg.seed, 0));
-	assert_int_equal(m.attempts, 10);	/* reopen_max and people count every one */
+	assert_int_equal(m.attempts, 10); /* reopen_max and people count every one */
 }
 
 static void reopen_max_ends_the_session(void **unused)
@@ -441,7 +451,8 @@ static void reopen_max_ends_the_session(void **unused)
 	}
 	assert_int_equal(m.st, SK_ST_LOGOUT);
 	assert_true(m.acts & SK_ACT_END && m.force);
-	assert_int_equal(step(&m, SK_SM_END_REFUSED, m.deadline_ms - 1), 0);	/* then it is still without a connection */
+	assert_int_equal(step(&m, SK_SM_END_REFUSED, m.deadline_ms - 1),
+			 0); /* then it is still without a connection */
 	assert_int_equal(m.st, SK_ST_BACKOFF);
 }
 
@@ -487,7 +498,7 @@ static void a_failed_redirect_starts_over_at_the_persistent_portal(void **unused
 
 	(void)unused;
 	step(&m, SK_SM_REDIRECT, 1000);
-	step(&m, SK_SM_RESOLVE_FAILED, 1000);	/* the new name, not ours: worth another try */
+	step(&m, SK_SM_RESOLVE_FAILED, 1000); /* the new name, not ours: worth another try */
 	assert_int_equal(m.st, SK_ST_BACKOFF);
 	step(&m, SK_SM_TIMEOUT, m.deadline_ms);
 	assert_false(m.redirected);
@@ -503,7 +514,7 @@ static void logout_in_every_state(void **unused)
 	assert_int_equal(m.st, SK_ST_LOGIN);
 	assert_int_equal(m.acts, SK_ACT_LOGOUT_ANSWER);
 	assert_int_equal(m.logout_result, SK_RES_INTERNAL);
-	m = in(SK_ST_BACKOFF, &cfg);		/* its target is gone: logs out all the same */
+	m = in(SK_ST_BACKOFF, &cfg); /* its target is gone: logs out all the same */
 	step(&m, SK_SM_LOGOUT, 1000);
 	assert_int_equal(m.acts, SK_ACT_HALT | SK_ACT_END);
 	assert_string_equal(sk_sm_connection_word(&m), "IN LOGOUT");

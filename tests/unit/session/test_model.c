@@ -10,19 +10,20 @@
 #include "session/machine.h"
 
 /**
- * The session machine against a model of what surrounds it: a resolver, a connection, a login, a data path. A million steps
- * on virtual time; some events are what the surroundings would say next, some come late or out of place. Whatever comes, the
- * machine asks only for what makes sense, always knows what happens next, and holds nothing at the end.
+ * The session machine against a model of what surrounds it: a resolver, a connection, a login, a data path. A
+ * million steps on virtual time; some events are what the surroundings would say next, some come late or out of
+ * place. Whatever comes, the machine asks only for what makes sense, always knows what happens next, and holds
+ * nothing at the end.
  */
 
-#define STEPS 1000000
-#define WALK  400	/* steps of one session's life at most */
+#define STEPS		 1000000
+#define WALK		 400 /* steps of one session's life at most */
 #define MODEL_MAX_T2W_MS 65535000U
 
 struct model {
 	struct sk_sm m;
 	uint64_t now;
-	uint32_t x;		/* state of the generator */
+	uint32_t x; /* state of the generator */
 	/* what surrounds it holds at the moment */
 	bool resolving, conn, talking, handing, attached, ending;
 	/* what was seen, for the end of the test */
@@ -61,7 +62,7 @@ static void do_acts(struct model *w)
 		assert_false(w->resolving || w->conn || w->talking || w->handing || w->attached || w->ending);
 		w->conn = true;
 	}
-	if (a & SK_ACT_LOGIN) {	/* never two logins for one session */
+	if (a & SK_ACT_LOGIN) { /* never two logins for one session */
 		assert_true(w->conn);
 		assert_false(w->talking || w->handing || w->attached || w->ending);
 		w->talking = true;
@@ -142,8 +143,11 @@ static enum sk_sm_kind pick(struct model *w)
 	} usual[SK_ST_COUNT] = {
 		[SK_ST_RESOLVE] = { { SK_SM_RESOLVED, SK_SM_RESOLVED, SK_SM_RESOLVE_FAILED }, 3 },
 		[SK_ST_CONNECT] = { { SK_SM_CONNECTED, SK_SM_CONNECTED, SK_SM_DOWN }, 3 },
-		[SK_ST_LOGIN] = { { SK_SM_LOGIN_DONE, SK_SM_LOGIN_DONE, SK_SM_REDIRECT, SK_SM_REFUSED, SK_SM_DOWN }, 5 },
-		[SK_ST_ATTACH] = { { SK_SM_ATTACHED, SK_SM_ATTACHED, SK_SM_READY, SK_SM_HANDOFF_FAILED, SK_SM_DOWN }, 5 },
+		[SK_ST_LOGIN] = { { SK_SM_LOGIN_DONE, SK_SM_LOGIN_DONE, SK_SM_REDIRECT, SK_SM_REFUSED, SK_SM_DOWN },
+				  5 },
+		[SK_ST_ATTACH] = { { SK_SM_ATTACHED, SK_SM_ATTACHED, SK_SM_READY, SK_SM_HANDOFF_FAILED,
+				     SK_SM_DOWN },
+				   5 },
 		[SK_ST_SCAN] = { { SK_SM_READY, SK_SM_READY, SK_SM_DOWN, SK_SM_ASYNC_DROP }, 4 },
 		[SK_ST_UP] = { { SK_SM_DOWN, SK_SM_ASYNC_LOGOUT, SK_SM_ASYNC_DROP, SK_SM_READY, SK_SM_LOGOUT }, 5 },
 		[SK_ST_BACKOFF] = { { SK_SM_KICK, SK_SM_DOWN, SK_SM_READY, SK_SM_LOGOUT }, 4 },
@@ -166,8 +170,10 @@ static void one_step(struct model *w)
 {
 	static const struct sk_err why = { .code = SK_ECONN, .msg = "it is gone" };
 	struct sk_sm was = w->m;
-	struct sk_sm_event ev = { .n_addrs = 1 + rnd(w) % 4, .time2wait_ms = rnd(w) % MODEL_MAX_T2W_MS,
-				  .cause = (enum sk_cause)(SK_CAUSE_REFUSED + rnd(w) % 4), .force = rnd(w) % 2,
+	struct sk_sm_event ev = { .n_addrs = 1 + rnd(w) % 4,
+				  .time2wait_ms = rnd(w) % MODEL_MAX_T2W_MS,
+				  .cause = (enum sk_cause)(SK_CAUSE_REFUSED + rnd(w) % 4),
+				  .force = rnd(w) % 2,
 				  .why = rnd(w) % 3 ? &why : NULL };
 	bool silent = w->m.deadline_ms != UINT64_MAX && rnd(w) % 4 == 0;
 
@@ -191,8 +197,9 @@ static void one_step(struct model *w)
 		w->attached = false;
 	if (ev.kind == SK_SM_DOWN && was.st == SK_ST_CONNECT)
 		w->conn = false;
-	if (was.st == SK_ST_LOGOUT && (ev.kind == SK_SM_ENDED || ev.kind == SK_SM_VANISHED || ev.kind == SK_SM_END_REFUSED ||
-				       (w->m.st != SK_ST_LOGOUT && ev.kind == SK_SM_TIMEOUT))) {
+	if (was.st == SK_ST_LOGOUT &&
+	    (ev.kind == SK_SM_ENDED || ev.kind == SK_SM_VANISHED || ev.kind == SK_SM_END_REFUSED ||
+	     (w->m.st != SK_ST_LOGOUT && ev.kind == SK_SM_TIMEOUT))) {
 		w->ending = false;
 		if (ev.kind == SK_SM_ENDED || ev.kind == SK_SM_VANISHED || w->m.lost)
 			w->attached = false;
@@ -208,9 +215,15 @@ static void begin(struct model *w, unsigned life)
 {
 	static const enum sk_sm_kind first[] = { SK_SM_START, SK_SM_START, SK_SM_ADOPT_UP, SK_SM_ADOPT_DOWN };
 	struct sk_sm_cfg c = {
-		.login_timeout_ms = 1 + rnd(w) % 60000, .window_ms = rnd(w) % 240000, .scan_ms = rnd(w) % 60000,
-		.logout_timeout_ms = 1 + rnd(w) % 30000, .time2wait_ms = rnd(w) % 8 ? rnd(w) % 5000 : rnd(w) % 3600000,
-		.reopen_max = life % 3 ? 0 : rnd(w) % 9, .seed = rnd(w), .fail_fast = rnd(w) % 5 == 0, .hard_window = rnd(w) % 2,
+		.login_timeout_ms = 1 + rnd(w) % 60000,
+		.window_ms = rnd(w) % 240000,
+		.scan_ms = rnd(w) % 60000,
+		.logout_timeout_ms = 1 + rnd(w) % 30000,
+		.time2wait_ms = rnd(w) % 8 ? rnd(w) % 5000 : rnd(w) % 3600000,
+		.reopen_max = life % 3 ? 0 : rnd(w) % 9,
+		.seed = rnd(w),
+		.fail_fast = rnd(w) % 5 == 0,
+		.hard_window = rnd(w) % 2,
 	};
 	struct sk_sm_event ev = { .kind = first[rnd(w) % 4] };
 	struct sk_sm was;
@@ -226,7 +239,8 @@ static void begin(struct model *w, unsigned life)
 	check(w, &was);
 }
 
-/* Nobody says anything any more. It ends, or it is a session with disks that is tried for ever, at a bounded pace. */
+/* Nobody says anything any more. It ends, or it is a session with disks that is tried for ever, at a bounded pace.
+ */
 static void silence(struct model *w)
 {
 	static const struct sk_err why = { .code = SK_ETIME, .msg = "no answer in time" };
@@ -258,8 +272,8 @@ static void silence(struct model *w)
 
 static void a_million_steps_keep_the_invariants(void **unused)
 {
-	static const unsigned lively[] = { SK_ST_RESOLVE, SK_ST_CONNECT, SK_ST_LOGIN, SK_ST_ATTACH, SK_ST_SCAN, SK_ST_UP,
-					   SK_ST_BACKOFF, SK_ST_LOGOUT };
+	static const unsigned lively[] = { SK_ST_RESOLVE, SK_ST_CONNECT, SK_ST_LOGIN,	SK_ST_ATTACH,
+					   SK_ST_SCAN,	  SK_ST_UP,	 SK_ST_BACKOFF, SK_ST_LOGOUT };
 	static struct model w;
 	unsigned n = 0, life = 0;
 
@@ -303,8 +317,9 @@ static void every_state_has_a_way_out(void **unused)
 			continue;
 		for (int i = 0; i < 20 && w.m.st != SK_ST_UP; i++) {
 			static const enum sk_sm_kind good[SK_ST_COUNT] = {
-				[SK_ST_RESOLVE] = SK_SM_RESOLVED, [SK_ST_CONNECT] = SK_SM_CONNECTED, [SK_ST_LOGIN] = SK_SM_LOGIN_DONE,
-				[SK_ST_ATTACH] = SK_SM_ATTACHED, [SK_ST_SCAN] = SK_SM_READY, [SK_ST_BACKOFF] = SK_SM_TIMEOUT,
+				[SK_ST_RESOLVE] = SK_SM_RESOLVED,   [SK_ST_CONNECT] = SK_SM_CONNECTED,
+				[SK_ST_LOGIN] = SK_SM_LOGIN_DONE,   [SK_ST_ATTACH] = SK_SM_ATTACHED,
+				[SK_ST_SCAN] = SK_SM_READY,	    [SK_ST_BACKOFF] = SK_SM_TIMEOUT,
 				[SK_ST_LOGOUT] = SK_SM_END_REFUSED,
 			};
 			struct sk_sm_event ev = { .kind = good[w.m.st], .n_addrs = 1, .time2wait_ms = 2000 };

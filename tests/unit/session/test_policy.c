@@ -52,7 +52,7 @@ static void a_hold_is_time2wait_and_grows_with_brief_connections(void **st)
 	assert_int_equal(sk_policy_time2wait(UINT32_MAX, 2000), SK_TIME2WAIT_MAX_MS);
 	assert_int_equal(sk_policy_time2wait(3000000, 3600000), 3000000);
 	assert_int_equal(sk_policy_hold(2000, 0, 5), 2000);
-	assert_int_equal(sk_policy_hold(2000, 1, 5), 2000);	/* once is no pattern */
+	assert_int_equal(sk_policy_hold(2000, 1, 5), 2000); /* once is no pattern */
 	assert_int_equal(sk_policy_hold(0, 1, 5), 0);
 	for (unsigned n = 2; n < 1000; n++) {
 		assert_int_equal(sk_policy_hold(0, n, 5), sk_policy_backoff(n - 1, 5, 0));
@@ -75,12 +75,13 @@ static void an_outage_of_a_day_is_forty_lines(void **st)
 			lines++;
 			first_hour += now < 3600000;
 		}
-		more += sk_policy_tell(&changing, now / 60000 % 2 ? SK_CAUSE_CONNECT : SK_CAUSE_TIMEOUT, now, &quiet);
+		more += sk_policy_tell(&changing, now / 60000 % 2 ? SK_CAUSE_CONNECT : SK_CAUSE_TIMEOUT, now,
+				       &quiet);
 	}
 	assert_in_range(lines, 25, 32);
 	assert_in_range(first_hour, 5, 7);
 	assert_in_range(more, lines, 40);
-	assert_int_equal(told + same.quiet, 1440);	/* every one is in some line's count */
+	assert_int_equal(told + same.quiet, 1440); /* every one is in some line's count */
 }
 
 static void causes_have_the_incumbents_codes(void **st)
@@ -98,7 +99,8 @@ static void only_passing_causes_are_retried_at_first(void **st)
 {
 	(void)st;
 	for (int c = SK_CAUSE_RESOLVE; c < SK_CAUSE_COUNT; c++) {
-		bool passing = c == SK_CAUSE_CONNECT || c == SK_CAUSE_TIMEOUT || c == SK_CAUSE_LOST || c == SK_CAUSE_REFUSED;
+		bool passing = c == SK_CAUSE_CONNECT || c == SK_CAUSE_TIMEOUT || c == SK_CAUSE_LOST ||
+			       c == SK_CAUSE_REFUSED;
 
 		assert_int_equal(sk_policy_retry((enum sk_cause)c, false, false), passing);
 		assert_true(sk_policy_retry((enum sk_cause)c, true, true));
@@ -132,15 +134,24 @@ static void redirects_go_only_where_targets_may_be(void **st)
 		const char *from, *to;
 		int ok;
 	} t[] = {
-		{ "192.0.2.1", "192.0.2.2", 0 },	  { "192.0.2.1", "127.0.0.1", -1 },
-		{ "127.0.0.1", "127.0.0.2", 0 },	  { "192.0.2.1", "0.0.0.0", -1 },
-		{ "127.0.0.1", "0.0.0.0", -1 },		  { "192.0.2.1", "255.255.255.255", -1 },
-		{ "192.0.2.1", "224.0.0.1", -1 },	  { "192.0.2.1", "169.254.1.1", -1 },
-		{ "169.254.2.2", "169.254.1.1", 0 },	  { "2001:db8::1", "::1", -1 },
-		{ "::1", "127.0.0.1", 0 },		  { "2001:db8::1", "2001:db8::2", 0 },
-		{ "2001:db8::1", "fe80::1", -1 },	  { "2001:db8::1", "::", -1 },
-		{ "2001:db8::1", "ff02::1", -1 },	  { "192.0.2.1", "::ffff:127.0.0.1", -1 },
-		{ "192.0.2.1", "::ffff:192.0.2.9", 0 },	  { "127.0.0.1", "192.0.2.1", 0 },
+		{ "192.0.2.1", "192.0.2.2", 0 },
+		{ "192.0.2.1", "127.0.0.1", -1 },
+		{ "127.0.0.1", "127.0.0.2", 0 },
+		{ "192.0.2.1", "0.0.0.0", -1 },
+		{ "127.0.0.1", "0.0.0.0", -1 },
+		{ "192.0.2.1", "255.255.255.255", -1 },
+		{ "192.0.2.1", "224.0.0.1", -1 },
+		{ "192.0.2.1", "169.254.1.1", -1 },
+		{ "169.254.2.2", "169.254.1.1", 0 },
+		{ "2001:db8::1", "::1", -1 },
+		{ "::1", "127.0.0.1", 0 },
+		{ "2001:db8::1", "2001:db8::2", 0 },
+		{ "2001:db8::1", "fe80::1", -1 },
+		{ "2001:db8::1", "::", -1 },
+		{ "2001:db8::1", "ff02::1", -1 },
+		{ "192.0.2.1", "::ffff:127.0.0.1", -1 },
+		{ "192.0.2.1", "::ffff:192.0.2.9", 0 },
+		{ "127.0.0.1", "192.0.2.1", 0 },
 	};
 
 	(void)st;

@@ -61,8 +61,12 @@ static void sink(void *ctx, enum sk_level level, enum sk_room room, const char *
 
 static void journald_gets_fields(void **st)
 {
-	const struct sk_log_subject about = { .sid = 7, .target = "iqn.2026-11.x:t", .portal = "192.0.2.1,3260", .state = "BACKOFF",
-					      .cause = "cannot connect", .sys = 111 };
+	const struct sk_log_subject about = { .sid = 7,
+					      .target = "iqn.2026-11.x:t",
+					      .portal = "192.0.2.1,3260",
+					      .state = "BACKOFF",
+					      .cause = "cannot connect",
+					      .sys = 111 };
 	struct sk_logger l;
 	const char *got;
 	int fd = listen_at(journal);
@@ -72,11 +76,12 @@ static void journald_gets_fields(void **st)
 	sk_log_to(sink, &l, SK_LOG_NOTICE, 0);
 	sk_log_of(&about, SK_LOG_WARNING, SK_ROOM_SESSION, "a line\nof two");
 	got = heard(fd);
-	assert_string_equal(got, "MESSAGE=a line?of two\nPRIORITY=4\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=iscsid\nISCSI_SID=7\n"
-				 "ISCSI_TARGET=iqn.2026-11.x:t\nISCSI_PORTAL=192.0.2.1,3260\nISCSI_STATE=BACKOFF\n"
-				 "ISCSI_CAUSE=cannot connect\nERRNO=111\n");
+	assert_string_equal(
+		got, "MESSAGE=a line?of two\nPRIORITY=4\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=iscsid\nISCSI_SID=7\n"
+		     "ISCSI_TARGET=iqn.2026-11.x:t\nISCSI_PORTAL=192.0.2.1,3260\nISCSI_STATE=BACKOFF\n"
+		     "ISCSI_CAUSE=cannot connect\nERRNO=111\n");
 	sk_notice(SK_ROOM_SESSION, "another");
-	assert_null(strstr(heard(fd), "ISCSI_"));	/* the subject was of its own line only */
+	assert_null(strstr(heard(fd), "ISCSI_")); /* the subject was of its own line only */
 	sk_log_to(NULL, NULL, SK_LOG_NOTICE, 0);
 	sk_logger_close(&l);
 	close(fd);
@@ -110,7 +115,7 @@ static void a_stuck_logger_holds_nobody_up(void **st)
 
 	(void)st;
 	sk_logger_open(&l, "iscsid", NULL, dev);
-	for (unsigned i = 0; i < 20000; i++)	/* a call that waited would never return: nobody reads */
+	for (unsigned i = 0; i < 20000; i++) /* a call that waited would never return: nobody reads */
 		sk_logger_line(&l, SK_LOG_NOTICE, "one of many");
 	dropped = l.dropped;
 	assert_true(dropped > 1000);
@@ -139,7 +144,7 @@ static void a_logger_that_was_started_anew_is_found(void **st)
 	assert_non_null(strstr(heard(fd), "after its restart"));
 	close(fd);
 	(void)unlink(dev);
-	sk_logger_line(&l, SK_LOG_NOTICE, "to nobody");	/* no logger at all */
+	sk_logger_line(&l, SK_LOG_NOTICE, "to nobody"); /* no logger at all */
 	sk_logger_line(&l, SK_LOG_NOTICE, "to nobody");
 	assert_int_equal(l.dropped, 2);
 	fd = listen_at(dev);

@@ -62,9 +62,9 @@ static void a_link_is_news_when_it_comes_up(void **st)
 	struct sk_net_links l = { 0 };
 
 	(void)st;
-	assert_false(link_says(&l, RTM_NEWLINK, 2, IFF_UP));			/* no carrier */
+	assert_false(link_says(&l, RTM_NEWLINK, 2, IFF_UP)); /* no carrier */
 	assert_true(link_says(&l, RTM_NEWLINK, 2, IFF_UP | IFF_RUNNING));
-	assert_false(link_says(&l, RTM_NEWLINK, 2, IFF_UP | IFF_RUNNING));	/* told of again: an MTU, a statistic */
+	assert_false(link_says(&l, RTM_NEWLINK, 2, IFF_UP | IFF_RUNNING)); /* told of again: an MTU, a statistic */
 	assert_true(link_says(&l, RTM_NEWLINK, 3, IFF_UP | IFF_RUNNING));
 	assert_false(link_says(&l, RTM_NEWLINK, 2, 0));
 	assert_true(link_says(&l, RTM_NEWLINK, 2, IFF_UP | IFF_RUNNING));
@@ -81,7 +81,8 @@ static void more_devices_than_are_remembered(void **st)
 		for (int i = 1; i <= 2000; i++)
 			(void)link_says(&l, RTM_NEWLINK, i, IFF_UP | IFF_RUNNING);
 	assert_false(link_says(&l, RTM_NEWLINK, 2000, IFF_UP | IFF_RUNNING));
-	assert_true(link_says(&l, RTM_NEWLINK, 1, IFF_UP | IFF_RUNNING));	/* forgotten: taken for news, which does no harm */
+	assert_true(link_says(&l, RTM_NEWLINK, 1,
+			      IFF_UP | IFF_RUNNING)); /* forgotten: taken for news, which does no harm */
 }
 
 static void an_address_is_news_when_it_can_be_used(void **st)
@@ -108,9 +109,9 @@ static void every_length_is_read_safely(void **st)
 	for (size_t n = 0; n < d.n; n++) {
 		struct sk_net_links none = { 0 };
 
-		assert_false(sk_net_better(&none, d.p, n));	/* the second, good one is not whole */
+		assert_false(sk_net_better(&none, d.p, n)); /* the second, good one is not whole */
 	}
-	for (len = 0; len < 64; len++) {	/* lengths that lie */
+	for (len = 0; len < 64; len++) { /* lengths that lie */
 		struct sk_net_links none = { 0 };
 
 		memcpy(d.p, &len, sizeof(len));
@@ -136,7 +137,7 @@ static int lo_comes_up(void)
 	c = sk_net_changes_new(l, count, &told, NULL);
 	if (!c || ioctl(fd, SIOCGIFFLAGS, &r) < 0)
 		return 10;
-	for (int i = 0; i < 3; i++) {	/* up, down, up: one crowd */
+	for (int i = 0; i < 3; i++) { /* up, down, up: one crowd */
 		r.ifr_flags = (short)(i % 2 ? r.ifr_flags & ~IFF_UP : r.ifr_flags | IFF_UP);
 		if (ioctl(fd, SIOCSIFFLAGS, &r) < 0)
 			return 11;
@@ -144,7 +145,7 @@ static int lo_comes_up(void)
 	for (int i = 0; i < 20; i++)
 		sk_loop_turn(l, false);
 	if (told)
-		return 12;	/* not before it has settled */
+		return 12; /* not before it has settled */
 	sk_loop_advance(l, SK_NET_SETTLE_MS);
 	if (told != 1)
 		return 13;
@@ -156,7 +157,7 @@ static int lo_comes_up(void)
 		sk_loop_turn(l, false);
 	sk_loop_advance(l, SK_NET_PAUSE_MS - 1);
 	if (told != 1)
-		return 14;	/* not so soon again */
+		return 14; /* not so soon again */
 	sk_loop_advance(l, 1);
 	if (told != 2)
 		return 15;
