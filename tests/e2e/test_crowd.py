@@ -121,6 +121,10 @@ def test_logins_and_logouts_that_race_settle(instance, odd):
     dice = random.Random(7)
     for _ in range(6):
         jobs = [instance.start_adm("-m", "node", "-T", t.name, dice.choice(["--login", "--logout"])) for _ in range(6)]
+        looks = [instance.start_adm("-m", "session", *args) for args in ((), ("-P", "3"), ("--explain",))]
+        for j in looks:                             # whoever looks meanwhile sees whole sessions, or none
+            _, err = j.communicate(timeout=60)
+            assert (j.returncode, err) in ((0, ""), (21, "iscsiadm: No active sessions.\n")), err
         for j in jobs:
             _, err = j.communicate(timeout=60)
             assert j.returncode in (0, 9, 15, 21, 2, 8), err    # done, busy, there already, none there, gone meanwhile

@@ -92,6 +92,32 @@ static void a_late_task_is_aborted(void **st)
 	rig_close(&r);
 }
 
+/* Other waits, set while it runs: for what is sent from now on. */
+static void patience_can_change(void **st)
+{
+	struct sk_params par = rig_params();
+	struct sk_task *t;
+	struct rig r = { 0 };
+	struct sk_tmf_req q;
+	struct rig_pdu p;
+	bool lost;
+
+	(void)st;
+	rig_open(&r, &par, &short_steps);
+	t = timed(&r, LUN1, 2000);
+	rig_expect(&r, SK_OP_SCSI_CMD, &p);
+	sk_engine_patience(r.e, 700, 0, 300);
+	assert_int_equal(timers(&r, 2000, &lost), 2700);	 /* the abort has the new time */
+	expect_tmf(&r, SK_TMF_ABORT_TASK, &q);
+	assert_int_equal(timers(&r, 2700, &lost), 2700 + 30000); /* 0: the LUN reset has the default */
+	expect_tmf(&r, SK_TMF_LU_RESET, &q);
+	rig_tmf_rsp(&r, q.itt, SK_TMF_COMPLETE);
+	feed_ok(&r);
+	assert_ptr_equal(rig_done(&r), t);
+	rig_put(&r, t);
+	rig_close(&r);
+}
+
 static void an_answer_beats_the_abort(void **st)
 {
 	struct sk_params par = rig_params();
@@ -395,6 +421,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_late_task_is_aborted),
+		cmocka_unit_test(patience_can_change),
 		cmocka_unit_test(an_answer_beats_the_abort),
 		cmocka_unit_test(escalation_ends_with_the_connection),
 		cmocka_unit_test(a_reset_takes_the_tasks_it_reaches),
