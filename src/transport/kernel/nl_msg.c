@@ -201,6 +201,16 @@ uint16_t sk_nl_command(struct sk_span batch, size_t *at)
 	return get16(batch.p + here + AT_NTYPE);
 }
 
+void sk_nl_put_request(struct sk_buf *out, enum sk_nl_type type, uint64_t handle, const uint32_t words[6],
+		       struct sk_span payload)
+{
+	struct head h = head(type, handle);
+
+	for (size_t i = 0; i < 6; i++)
+		put32(&h, AT_U(i), words[i]);
+	emit(out, &h, payload.p, payload.n, NULL, 0);
+}
+
 /* ------------------------------------------------------------------------------------------------------------- answers */
 
 /* Where an event or reply keeps what it tells; -1: not at all. The order of sid and host differs between events. */
@@ -222,6 +232,16 @@ static const struct shape {
 	{ SK_NL_GET_STATS, -1, -1, -1, -1, false, "get statistics" },
 	{ SK_NL_SET_HOST_PARAM, -1, -1, -1, -1, false, "set host parameter" },
 	{ SK_NL_UNBIND_SESSION, -1, -1, -1, -1, false, "unbind session" },
+	{ SK_NL_PING, -1, -1, -1, -1, false, "ping" },
+	{ SK_NL_GET_CHAP, -1, -1, -1, -1, false, "get the CHAP table" },
+	{ SK_NL_DELETE_CHAP, -1, -1, -1, -1, false, "delete a CHAP entry" },
+	{ SK_NL_SET_FLASHNODE, -1, -1, -1, -1, false, "set a flash node" },
+	{ SK_NL_NEW_FLASHNODE, -1, -1, -1, -1, false, "make a flash node" },
+	{ SK_NL_DEL_FLASHNODE, -1, -1, -1, -1, false, "delete a flash node" },
+	{ SK_NL_LOGIN_FLASHNODE, -1, -1, -1, -1, false, "log in to a flash node" },
+	{ SK_NL_LOGOUT_FLASHNODE, -1, -1, -1, -1, false, "log out of a flash node" },
+	{ SK_NL_SET_CHAP, -1, -1, -1, -1, false, "set a CHAP entry" },
+	{ SK_NL_GET_HOST_STATS, -1, -1, -1, -1, false, "get a host's statistics" },
 	{ SK_NL_DESTROY_SESSION_ASYNC, -1, -1, -1, -1, false, "destroy session in the background" },
 	{ SK_NL_EV_RECV_PDU, 0, 1, -1, -1, false, "PDU received" },
 	{ SK_NL_EV_CONN_ERROR, 0, 1, -1, 2, false, "connection error" },
@@ -322,6 +342,13 @@ int sk_nl_get(struct sk_span datagram, struct sk_nl_msg *ret, struct sk_err *err
 		m.cid = word(p, s->cid);
 		m.host = word(p, s->host);
 		m.conn_error = word(p, s->conn_error);
+	}
+	if (m.type == SK_NL_NEW_FLASHNODE)
+		m.index = get32(p + AT_R(0));
+	if (!m.reply_to && (m.type == SK_NL_GET_CHAP || m.type == SK_NL_GET_HOST_STATS)) {
+		m.host = get32(p + AT_U(0));
+		m.index = m.type == SK_NL_GET_CHAP ? get32(p + AT_U(1)) : 0;
+		m.table = payload;
 	}
 	if (!m.reply_to && m.type == SK_NL_EV_RECV_PDU && get_pdu(payload, &m, err) < 0)
 		return -1;

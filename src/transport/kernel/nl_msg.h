@@ -35,6 +35,16 @@ enum sk_nl_type {
 	SK_NL_GET_STATS = 20,
 	SK_NL_SET_HOST_PARAM = 26,
 	SK_NL_UNBIND_SESSION = 27,
+	SK_NL_PING = 32,
+	SK_NL_GET_CHAP = 33,
+	SK_NL_DELETE_CHAP = 34,
+	SK_NL_SET_FLASHNODE = 35,
+	SK_NL_NEW_FLASHNODE = 36,
+	SK_NL_DEL_FLASHNODE = 37,
+	SK_NL_LOGIN_FLASHNODE = 38,
+	SK_NL_LOGOUT_FLASHNODE = 39,
+	SK_NL_SET_CHAP = 41,
+	SK_NL_GET_HOST_STATS = 42,
 	SK_NL_DESTROY_SESSION_ASYNC = 43,
 	/* events */
 	SK_NL_EV_RECV_PDU = 101,
@@ -82,6 +92,9 @@ int sk_nl_put_pdu(struct sk_buf *out, uint64_t handle, uint32_t sid, uint32_t ci
 void sk_nl_add(struct sk_buf *batch, const struct sk_buf *one);
 /** sk_nl_command - the command of the message at *at of @batch, and *at moved behind it; 0 when there is no more */
 uint16_t sk_nl_command(struct sk_span batch, size_t *at);
+/** sk_nl_put_request - any other: @words are the request's fields as 32-bit words, @payload follows */
+void sk_nl_put_request(struct sk_buf *out, enum sk_nl_type type, uint64_t handle, const uint32_t words[6],
+		       struct sk_span payload);
 
 /* --- what comes back */
 
@@ -95,6 +108,8 @@ struct sk_nl_msg {
 	uint32_t conn_error;	/* 1001… */
 	struct sk_span bhs, data;	/* RECV_PDU: lent; 48 bytes, and exactly the data segment */
 	struct sk_span stats;	/* GET_STATS: lent; SK_NL_STATS_LEN bytes and the custom ones */
+	struct sk_span table;	/* GET_CHAP, GET_HOST_STATS: lent, as it came (nl_host.h) */
+	uint32_t index;		/* NEW_FLASHNODE: of the new one. GET_CHAP: how many entries of the table hold something */
 };
 
 /** sk_nl_get - one datagram; every size is checked. SK_EPROTO; *ret is written on success only. Events of a type we do

@@ -113,6 +113,26 @@ static int wait_answer(int fd, uint16_t command, struct sk_err *err)
 	return 0;
 }
 
+/* The answer to a command, in @buf: the reply, or with @event what group 1 is told. Others' messages are passed over. */
+static int answer(int fd, uint16_t command, bool event, uint8_t *buf, struct sk_nl_msg *ret, struct sk_err *err)
+{
+	for (;;) {
+		struct sk_nl_msg m;
+		ssize_t n = receive(fd, buf, MSG_DONTWAIT, err);
+
+		if (n < 0 || (n == 0 && wait_answer(fd, command, err) < 0))
+			return -1;
+		if (n == 0 || sk_nl_get(sk_span(buf, (size_t)n), &m, NULL) < 0)
+			continue;
+		if (m.reply_to == command && m.error)
+			return sk_fail_sys(err, m.error, "%s", sk_nl_type_name(command));
+		if (event ? m.reply_to || m.type != command : m.reply_to != command)
+			continue;
+		*ret = m;
+		return 0;
+	}
+}
+
 int sk_nl_call(int fd, const struct sk_buf *request, struct sk_nl_msg *ret, struct sk_err *err)
 {
 	uint8_t buf[SK_NL_DATAGRAM];
@@ -121,20 +141,20 @@ int sk_nl_call(int fd, const struct sk_buf *request, struct sk_nl_msg *ret, stru
 	if (transmit(fd, request, err) < 0)
 		return -1;
 	memcpy(&command, request->p + 4, sizeof(command));
-	for (;;) {
-		struct sk_nl_msg m;
-		ssize_t n = receive(fd, buf, MSG_DONTWAIT, err);
+	if (answer(fd, command, false, buf, ret, err) < 0)
+		return -1;
+	ret->bhs = ret->data = ret->stats = ret->table = sk_span(NULL, 0);
+	return 0;
+}
 
-		if (n < 0 || (n == 0 && wait_answer(fd, command, err) < 0))
-			return -1;
-		if (n == 0 || sk_nl_get(sk_span(buf, (size_t)n), &m, NULL) < 0 || m.reply_to != command)
-			continue;
-		if (m.error)
-			return sk_fail_sys(err, m.error, "%s", sk_nl_type_name(command));
-		*ret = m;
-		ret->bhs = ret->data = ret->stats = sk_span(NULL, 0);
-		return 0;
-	}
+int sk_nl_ask(int fd, const struct sk_buf *request, uint8_t *buf, struct sk_nl_msg *ret, struct sk_err *err)
+{
+	uint16_t command;
+
+	if (transmit(fd, request, err) < 0)
+		return -1;
+	memcpy(&command, request->p + 4, sizeof(command));
+	return answer(fd, command, true, buf, ret, err);
 }
 
 struct answers {

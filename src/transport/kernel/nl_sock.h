@@ -27,6 +27,10 @@ int sk_nl_call(int fd, const struct sk_buf *request, struct sk_nl_msg *ret, stru
  * lost (SK_EAGAIN) */
 int sk_nl_call_all(int fd, const struct sk_buf *batch, int *ret_sys, struct sk_err *err);
 
+/** sk_nl_ask - as sk_nl_call, for commands that are answered to group 1 (statistics, the CHAP table): @fd is a member, of
+ * the caller alone. @buf (SK_NL_DATAGRAM bytes) holds what *ret lends. */
+int sk_nl_ask(int fd, const struct sk_buf *request, uint8_t *buf, struct sk_nl_msg *ret, struct sk_err *err);
+
 /** sk_nl_next - the next event, without waiting: 1, 0 when there is none, -1 with SK_EAGAIN when events were lost
  * (ENOBUFS) or SK_EPROTO for a message to pass over. @buf (SK_NL_DATAGRAM bytes) holds what *ret lends. */
 int sk_nl_next(int fd, uint8_t *buf, struct sk_nl_msg *ret, struct sk_err *err);
