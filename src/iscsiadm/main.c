@@ -177,7 +177,12 @@ static int run(struct sk_adm *adm)
 		code = take_sid(adm);
 	if (code)
 		return code;
-	return adm->args.kill ? sk_kill_iscsid(adm) : run_mode(adm);
+	if (adm->args.kill)
+		return sk_kill_iscsid(adm);
+	if (adm->args.mode != SK_MODE_NONE)
+		return run_mode(adm);
+	sk_try_help(adm);
+	return SK_RES_INVAL;
 }
 
 int main(int argc, char **argv)

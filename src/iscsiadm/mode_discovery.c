@@ -73,8 +73,18 @@ static int ask_isns_portal(struct sk_adm *adm)
 #define SLP "SLP discovery is not fully implemented yet."
 static int no_slp(struct sk_adm *adm) { return fail(adm, SK_RES_INVAL, SLP); }
 static int bad_op(struct sk_adm *adm) { return fail(adm, SK_RES_INVAL, "Invalid operation."); }
-static int db_bad_op(struct sk_adm *adm) { return fail(adm, SK_RES_INVAL, "Operation is not supported."); }
 /* clang-format on */
+
+/** the record is looked for before the operation is judged */
+static int db_bad_op(struct sk_adm *adm)
+{
+	struct sk_disc_ref ref = ref_of(adm);
+	struct sk_err err = { 0 };
+	struct sk_record *r = sk_store_disc_get(adm->store, ref.type, ref.host, ref.port, &err);
+
+	sk_record_free(r);
+	return r ? fail(adm, SK_RES_INVAL, "Operation is not supported.") : sk_disc_show(adm, &ref);
+}
 
 static int use_discoverydb(struct sk_adm *adm)
 {

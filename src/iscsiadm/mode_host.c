@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "iscsiadm/host_table.h"
 #include "iscsiadm/session_show.h"
 
 /** Hosts: each session of a software transport is a host of its own. Offload hosts have none of their settings
@@ -91,7 +92,7 @@ static int list(struct sk_adm *adm)
 
 	sk_doc_action(adm, "list");
 	sk_doc_list(adm, "hosts");
-	if (adm->args.level > 4) {
+	if (adm->args.level > 4 || adm->args.level < -1) {
 		sk_warn(adm, "Invalid info level %d. Try 0 - 4.", adm->args.level);
 		return SK_RES_INVAL;
 	}
@@ -115,28 +116,27 @@ static int fail(struct sk_adm *adm, int code, const char *text)
 	return code;
 }
 
+/** what an adapter keeps: of the host that was named, not of host 0 */
+static int of_host(struct sk_adm *adm, const char *without, int (*run)(struct sk_adm *))
+{
+	return adm->args.has_host ? run(adm) : fail(adm, SK_RES_INVAL, without);
+}
+
 static int chap(struct sk_adm *adm)
 {
-	if (!adm->args.has_host || !adm->args.ops)
-		return fail(adm, SK_RES_INVAL, "CHAP mode requires host no and valid operation");
-	return fail(adm, SK_RES_OP_NOT_SUPP, "The CHAP table of a host is not supported yet by this version.");
+	static const char without[] = "CHAP mode requires host no and valid operation";
+
+	return adm->args.ops ? of_host(adm, without, sk_host_chap) : fail(adm, SK_RES_INVAL, without);
 }
 
 static int flashnode(struct sk_adm *adm)
 {
-	if (!adm->args.has_host)
-		return fail(adm, SK_RES_INVAL, "flashnode mode requires host no");
-	if (adm->args.ops && adm->args.ops != SK_OP_SHOW)
-		return fail(adm, SK_RES_OP_NOT_SUPP, "Flash nodes are not supported yet by this version.");
-	sk_warn(adm, "No flashnodes attached to host %u.", adm->args.host);
-	return SK_RES_NO_OBJS_FOUND;
+	return of_host(adm, "flashnode mode requires host no", sk_host_flashnode);
 }
 
 static int stats(struct sk_adm *adm)
 {
-	if (!adm->args.has_host)
-		return fail(adm, SK_RES_INVAL, "Host statistics require host no");
-	return fail(adm, SK_RES_OP_NOT_SUPP, "The statistics of a host are not supported yet by this version.");
+	return of_host(adm, "Host statistics require host no", sk_host_stats);
 }
 
 static int ping(struct sk_adm *adm)

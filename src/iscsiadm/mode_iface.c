@@ -7,6 +7,7 @@
 #include "iscsiadm/node_show.h"
 #include "iscsiadm/select.h"
 #include "iscsiadm/values.h"
+#include "sys/kernel.h"
 
 static const char *name_of(const struct sk_adm *adm)
 {
@@ -88,8 +89,6 @@ static int show(struct sk_adm *adm)
 	r = must_read(adm, name_of(adm));
 	if (!r)
 		return SK_RES_IDBM;
-	if (adm->args.n_ifaces > 1)
-		sk_warn(adm, "iface mode only accepts one interface. Using the first one %s.", name_of(adm));
 	if (adm->doc) {
 		o = json_iface(r);
 		json_object_object_add(o, "record", sk_jrecord(r, false));
@@ -151,9 +150,9 @@ static int tree(struct sk_adm *adm)
 
 	sk_doc_action(adm, "list");
 	sk_doc_list(adm, "ifaces");
-	if (name_of(adm) && !(one = must_read(adm, name_of(adm))))
-		return SK_RES_IDBM;
 	code = sk_nodes_find(adm, &any, false, &nodes);
+	if (!code && nodes.n && name_of(adm) && !(one = must_read(adm, name_of(adm))))
+		code = SK_RES_IDBM;
 	if (!code && nodes.n && one)
 		tree_one(&t, one);
 	else if (!code && nodes.n && sk_store_ifaces(adm->store, true, tree_one, &t, sk_skip_told, adm, &err) < 0)
@@ -179,23 +178,41 @@ static int refuse_number(struct sk_adm *adm, const char *what, int n)
 	return SK_RES_INVAL;
 }
 
-/** an iface whose driver would be asked */
-static int need_iface(struct sk_adm *adm)
+/** an iface whose driver is asked; NULL with *ret_code when there is none */
+static struct sk_record *need_iface(struct sk_adm *adm, int *ret_code)
 {
 	struct sk_record *r = sk_store_iface_get(adm->store, name_of(adm), NULL);
 
-	sk_record_free(r);
 	if (r)
-		return 0;
+		return r;
 	sk_warn(adm, "Could not read iface %s (6).", sk_adm_printable(name_of(adm)).s);
-	sk_doc_error(adm, SK_RES_IDBM, NULL, &(struct sk_about){ .iface = name_of(adm) });
-	return SK_RES_IDBM;
+	*ret_code = SK_RES_IDBM;
+	sk_doc_error(adm, *ret_code, NULL, &(struct sk_about){ .iface = name_of(adm) });
+	return NULL;
+}
+
+/** the transport is loaded; without the kernel's iSCSI sessions of "tcp" are ours */
+static bool has_transport(const struct sk_adm *adm, const struct sk_record *r)
+{
+	const char *transport = sk_record_get(r, "iface.transport_name");
+
+	return strcmp(transport, "tcp") == 0 || sk_sys_has_transport(&adm->places, transport);
+}
+
+/** network settings are there to be given to an adapter */
+static bool is_configured(const struct sk_record *r)
+{
+	const char *proto = sk_record_get(r, "iface.bootproto");
+
+	return *sk_record_get(r, "iface.ipaddress") || (proto && strcmp(proto, "dhcp") == 0);
 }
 
 static int ping(struct sk_adm *adm)
 {
 	const struct sk_adm_args *a = &adm->args;
+	struct sk_record *r;
 	char buf[64];
+	bool there;
 	int code;
 
 	sk_doc_action(adm, "ping");
@@ -209,9 +226,15 @@ static int ping(struct sk_adm *adm)
 		return refuse_number(adm, "number of packets to transmit", a->ping_count);
 	if (a->ping_interval < 0)
 		return refuse_number(adm, "timing interval", a->ping_interval);
-	code = need_iface(adm);
-	if (code)
+	r = need_iface(adm, &code);
+	if (!r)
 		return code;
+	there = has_transport(adm, r);
+	sk_record_free(r);
+	if (!there)
+		return refuse(adm, "Can't find transport.");
+	if (!sk_host_known(a->ping_ip))
+		return refuse(adm, "Invalid IP address.");
 	for (int i = 1; i <= a->ping_count; i++)
 		sk_say(adm, "Ping %d failed: %s\n", i, sk_result_words(SK_RES_OP_NOT_SUPP, buf, sizeof(buf)));
 	sk_doc_error(adm, SK_RES_OP_NOT_SUPP, NULL, &(struct sk_about){ .iface = name_of(adm) });
@@ -229,19 +252,50 @@ static int not_applied(struct sk_adm *adm)
 
 static int apply(struct sk_adm *adm)
 {
-	int code;
+	struct sk_record *r;
+	bool configured;
+	int code = 0;
 
 	sk_doc_action(adm, "apply");
 	if (!name_of(adm))
 		return refuse(adm, "Apply requires iface.");
-	code = need_iface(adm);
-	return code ? code : not_applied(adm);
+	r = need_iface(adm, &code);
+	if (!r)
+		return code;
+	configured = is_configured(r);
+	sk_record_free(r);
+	if (configured) {
+		sk_warn(adm, "Set net_config failed. errno=0");
+		return not_applied(adm);
+	}
+	sk_warn(adm, "Nothing to configure.");
+	sk_say(adm, "%s applied.\n", name_of(adm));
+	return 0;
+}
+
+static bool stop_at_configured(void *ctx, const struct sk_record *r)
+{
+	bool *found = ctx;
+
+	*found = is_configured(r);
+	return !*found;
 }
 
 static int applyall(struct sk_adm *adm)
 {
+	struct sk_err err = { 0 };
+	bool found = false;
+
 	sk_doc_action(adm, "apply");
-	return adm->args.has_host ? not_applied(adm) : refuse(adm, "Apply all requires host.");
+	if (!adm->args.has_host)
+		return refuse(adm, "Apply all requires host.");
+	if (sk_store_ifaces(adm->store, false, stop_at_configured, &found, sk_skip_told, adm, &err) < 0)
+		return sk_store_code(adm, &err, NULL);
+	if (found)
+		return not_applied(adm);
+	sk_warn(adm, "Nothing to configure.");
+	sk_say(adm, "Applied settings to ifaces attached to host%u.\n", adm->args.host);
+	return 0;
 }
 
 static int bad_level(struct sk_adm *adm)
@@ -286,5 +340,7 @@ static const struct sk_adm_rule rules[] = {
 
 int sk_mode_iface(struct sk_adm *adm)
 {
+	if (adm->args.n_ifaces > 1)
+		sk_warn(adm, "iface mode only accepts one interface. Using the first one %s.", name_of(adm));
 	return sk_adm_dispatch(adm, rules);
 }

@@ -14,8 +14,14 @@ static int with_sel(struct sk_adm *adm, int (*run)(struct sk_adm *, const struct
 	return code ? code : run(adm, &sel);
 }
 
+/** the selector is wrong before the rest is */
 static int fail(struct sk_adm *adm, const char *text)
 {
+	struct sk_sel sel;
+	int code = sk_sel_from_args(adm, &sel);
+
+	if (code)
+		return code;
 	sk_warn(adm, "%s", text);
 	sk_doc_error(adm, SK_RES_INVAL, NULL, NULL);
 	return SK_RES_INVAL;

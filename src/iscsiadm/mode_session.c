@@ -39,6 +39,12 @@ static int rescan_all(struct sk_adm *adm) { return sk_rescan_selected(adm, &all)
 static int stats_all(struct sk_adm *adm) { return sk_stats_selected(adm, &all); }
 /* clang-format on */
 
+static int all_both(struct sk_adm *adm)
+{
+	sk_warn(adm, "Invalid parameters. Login/logout and op passed in");
+	return SK_RES_INVAL;
+}
+
 static int new_without_sid(struct sk_adm *adm)
 {
 	sk_warn(adm, "session mode: Operation 'new' only allowed with specific session IDs");
@@ -161,8 +167,10 @@ static int one_session(struct sk_adm *adm)
 }
 
 static const struct sk_adm_rule rules[] = {
-	{ has_sid, one_session }, { has_explain, explain_all }, { has_logout, logout_all },  { has_rescan, rescan_all },
-	{ has_stats, stats_all }, { op_new, new_without_sid }, { NULL, list },
+	{ has_sid, one_session },    { has_explain, explain_all },
+	{ has_rescan, rescan_all }, { has_stats, stats_all },
+	{ logout_and_op, all_both }, { has_logout, logout_all }, { op_new, new_without_sid },
+	{ NULL, list },
 };
 
 int sk_mode_session(struct sk_adm *adm)

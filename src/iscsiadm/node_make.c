@@ -9,6 +9,7 @@
 #include "iscsiadm/node_make.h"
 #include "iscsiadm/node_record.h"
 #include "iscsiadm/values.h"
+#include "record/schema.h"
 
 void sk_conf_told(void *ctx, unsigned line, const char *text)
 {
@@ -154,6 +155,38 @@ static void tell_refusal(struct sk_adm *adm, const struct sk_adm_pair *p, enum s
 	sk_doc_error(adm, SK_RES_INVAL, err, NULL);
 }
 
+/** one word of a list onto @kept, or why not on stderr */
+static void keep_word(struct sk_adm *adm, const struct sk_schema_row *row, const char *word, struct sk_buf *kept)
+{
+	SK_BUF struct sk_buf in = { 0 }, want = { 0 }, checked = { 0 };
+
+	sk_buf_printf(&in, ",%s,", sk_buf_cstr(kept));
+	sk_buf_printf(&want, ",%s,", word);
+	if (sk_value_check(row, sk_span_str(word), SK_EXACT, &checked, NULL) < 0)
+		sk_warn(adm, "Ignoring unknown value '%s' for '%s'", sk_adm_printable(word).s, row->key);
+	else if (strstr(sk_buf_cstr(&in), sk_buf_cstr(&want)))
+		sk_warn(adm, "Ignoring repeated value '%s' for '%s'", word, row->key);
+	else
+		sk_buf_printf(kept, "%s%s", kept->n ? "," : "", word);
+}
+
+/** of a list the words that are known, each once; a list without any stays as it is and is refused */
+static void keep_known_words(struct sk_adm *adm, const struct sk_record *r, struct sk_adm_pair *p)
+{
+	const struct sk_schema_row *row = sk_schema_find(sk_record_kind(r), sk_span_str(p->name), NULL);
+	SK_MEM char *words = row && row->type == SK_T_LIST ? strdup(p->value) : NULL;
+	SK_BUF struct sk_buf kept = { 0 };
+	char *save = NULL, *list;
+
+	for (char *w = words ? strtok_r(words, ", \t", &save) : NULL; w; w = strtok_r(NULL, ", \t", &save))
+		keep_word(adm, row, w, &kept);
+	list = kept.n && !kept.nomem ? strdup(sk_buf_cstr(&kept)) : NULL;
+	if (!list)
+		return;
+	free(p->value);
+	p->value = list;
+}
+
 int sk_pairs_apply(struct sk_adm *adm, struct sk_record *r, bool after_word)
 {
 	struct sk_record *scratch = sk_record_copy(r, NULL);
@@ -162,9 +195,12 @@ int sk_pairs_apply(struct sk_adm *adm, struct sk_record *r, bool after_word)
 	unsigned at = 0;
 
 	for (unsigned i = 0; scratch && i < adm->args.n_pairs; i++) {
+		struct sk_adm_pair *p = &adm->args.pairs[i];
 		struct sk_err err = { 0 };
-		enum sk_set_refusal why =
-			sk_record_user_set(scratch, adm->args.pairs[i].name, adm->args.pairs[i].value, &err);
+		enum sk_set_refusal why;
+
+		keep_known_words(adm, r, p);
+		why = sk_record_user_set(scratch, p->name, p->value, &err);
 
 		/* a bad name counts before a bad value, then the first counts */
 		if (why == SK_SET_OK ||

@@ -414,7 +414,7 @@ void sk_adm_parse(int argc, char *const *argv, struct sk_adm_args *ret, struct s
 		stop_with(v, SK_RES_INVAL, "unrecognized character '%c'", refused);
 	else if (refused)
 		stop(v, SK_RES_INVAL);
-	else if (!ret->kill && ret->mode == SK_MODE_NONE) {
+	else if (!ret->kill && ret->mode == SK_MODE_NONE && !ret->sid_text) {
 		sk_buf_str(&v->err, "Try `iscsiadm --help' for more information.\n");
 		stop(v, SK_RES_INVAL);
 	}

@@ -92,7 +92,8 @@ struct sk_adm_verdict {
 	struct sk_buf out, err;
 };
 
-/** sk_adm_parse - the whole command line; on a stop the verdict says why. argv is lent for as long as @ret is used,
+/** sk_adm_parse - the whole command line; on a stop the verdict says why. Without -m it stops, unless there is -r: that one
+ * is judged before. argv is lent for as long as @ret is used,
  * except that the values of secret keys are taken out and overwritten there. */
 void sk_adm_parse(int argc, char *const *argv, struct sk_adm_args *ret, struct sk_adm_verdict *v);
 void sk_adm_args_free(struct sk_adm_args *a);

@@ -111,6 +111,13 @@ static bool first_address(const char *host, struct in6_addr *ret)
 	return ok;
 }
 
+bool sk_host_known(const char *host)
+{
+	struct in6_addr addr;
+
+	return first_address(host, &addr);
+}
+
 bool sk_host_same(const char *a, const char *b, bool resolve)
 {
 	struct in6_addr x, y;

@@ -23,6 +23,8 @@ struct sk_sel {
 int sk_sel_from_args(struct sk_adm *adm, struct sk_sel *ret);
 bool sk_sel_is_empty(const struct sk_sel *s);
 
+/** sk_host_known - is it an address, or a name that resolves? */
+bool sk_host_known(const char *host);
 /** sk_host_same - equal text, or the same numeric address; with @resolve also names whose first address is the same
  */
 bool sk_host_same(const char *a, const char *b, bool resolve);

@@ -156,7 +156,9 @@ int sk_adm_sid(const struct sk_places *places, const char *text, uint32_t *ret, 
 	struct stat st;
 	uint64_t n;
 
-	if (sk_num_u64(text, strlen(text), 1, UINT32_MAX, &n)) {
+	const char *digits = text + (text[0] == '+');
+
+	if (sk_num_u64(digits, strlen(digits), 1, UINT32_MAX, &n)) {
 		*ret = (uint32_t)n;
 		return 0;
 	}

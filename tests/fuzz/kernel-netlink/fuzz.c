@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "transport/kernel/nl_host.h"
 #include "transport/kernel/nl_msg.h"
 
 static bool inside(struct sk_span part, const uint8_t *p, size_t n)
@@ -15,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct sk_nl_msg m, before;
 	struct sk_err err = { 0 };
-	const char *name, *text;
+	const char *name, *text, *counter;
+	struct sk_nl_chap chap;
 	char stat[65];
 	uint64_t v;
 	unsigned i = 0;
@@ -27,11 +29,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			__builtin_trap();
 		return 0;
 	}
-	if (!inside(m.bhs, p, n) || !inside(m.data, p, n) || !inside(m.stats, p, n) || m.error < 0 ||
+	if (!inside(m.bhs, p, n) || !inside(m.data, p, n) || !inside(m.stats, p, n) || !inside(m.table, p, n) || m.error < 0 ||
 	    (m.bhs.n && m.bhs.n != SK_BHS_LEN))
 		__builtin_trap();
 	while (sk_nl_stat(m.stats, i, stat, &v))
 		if (strlen(stat) > 64 || ++i > 64)
+			__builtin_trap();
+	for (i = 0; sk_nl_chap(m.table, i, &chap); i++)
+		if (strlen(chap.username) > 255 || strlen(chap.password) > 255 || i > n)
+			__builtin_trap();
+	for (i = 0; sk_nl_host_stat(m.table, i, &counter, &v); i++)
+		if (!counter[0] || i > 82)
 			__builtin_trap();
 	(void)sk_nl_conn_error(m.conn_error, &name, &text);
 	if (!name[0] || !text[0] || !sk_nl_type_name(m.type)[0])
