@@ -395,11 +395,18 @@ static int update_node(struct table *t)
 	return code;
 }
 
+static bool known_type(const char *type)
+{
+	return type && (strcmp(type, "ipv4") == 0 || strcmp(type, "ipv6") == 0);
+}
+
 static int new_node(struct table *t)
 {
 	SK_BUF struct sk_buf out = { 0 };
 	struct sk_nl_msg m;
 
+	if (!known_type(t->adm->args.portal_type))
+		return fail_text(t->adm, SK_RES_INVAL, "Invalid type mentioned for flashnode");
 	sk_say(t->adm, "Create new flashnode for host %u.\n", t->host);
 	sk_nl_put_new_flashnode(&out, t->handle, t->host, strcmp(t->adm->args.portal_type, "ipv6") == 0);
 	if (call(t, &out, &m) < 0) {
@@ -416,11 +423,6 @@ static int no_such_order(struct table *t)
 	return fail_text(t->adm, SK_RES_INVAL, "Invalid operation");
 }
 
-static bool known_type(const char *type)
-{
-	return type && (strcmp(type, "ipv4") == 0 || strcmp(type, "ipv6") == 0);
-}
-
 int sk_host_flashnode(struct sk_adm *adm)
 {
 	static const struct {
@@ -435,18 +437,13 @@ int sk_host_flashnode(struct sk_adm *adm)
 	sk_doc_action(adm, "flashnode");
 	if (!a->ops || a->ops == SK_OP_SHOW)
 		return with_table(adm, a->has_index ? show_node : list_nodes);
-	if (a->ops == SK_OP_NEW) {
-		if (!known_type(a->portal_type))
-			return fail_text(adm, SK_RES_INVAL, "Invalid type mentioned for flashnode");
+	if (a->ops == SK_OP_NEW)
 		return with_table(adm, new_node);
-	}
-	for (size_t i = 0; i < SK_ARRAY_LEN(by_index); i++) {
-		if (by_index[i].op != a->ops)
-			continue;
-		if (!a->has_index || a->index > UINT32_MAX)
-			return fail_text(adm, SK_RES_INVAL, "Invalid flashnode index");
-		return with_table(adm, by_index[i].run);
-	}
+	if (!a->has_index || a->index > UINT32_MAX)
+		return fail_text(adm, SK_RES_INVAL, "Invalid flashnode index");
+	for (size_t i = 0; i < SK_ARRAY_LEN(by_index); i++)
+		if (by_index[i].op == a->ops)
+			return with_table(adm, by_index[i].run);
 	return with_table(adm, no_such_order);
 }
 

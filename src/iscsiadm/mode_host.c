@@ -97,7 +97,7 @@ static int list(struct sk_adm *adm)
 		return SK_RES_INVAL;
 	}
 	code = sk_sessions_find(adm, &any, SK_SYS_FULL, &s);
-	if (!code && adm->args.has_host)
+	if (!code && adm->args.has_host && !adm->args.has_submode) /* an unknown submode lists all, as ever */
 		only_host(&s, adm->args.host);
 	if (!code && !s.n) {
 		sk_warn(adm, "No iSCSI hosts.");

@@ -325,7 +325,10 @@ static void take_plain(struct sk_adm_args *a, int letter, char *arg)
 	switch (letter) {
 	case 'T': a->target = arg; break;
 	case 't': a->type = word_value(types, SK_ARRAY_LEN(types), arg); break;
-	case 'C': a->submode = word_value(submodes, SK_ARRAY_LEN(submodes), arg); break;
+	case 'C':
+		a->has_submode = true;
+		a->submode = word_value(submodes, SK_ARRAY_LEN(submodes), arg);
+		break;
 	case 'r': a->sid_text = arg; break;
 	case 'P': a->level = sk_adm_decimal(arg); break;
 	case 'd': a->debug = sk_adm_decimal(arg); break;

@@ -71,7 +71,7 @@ struct sk_adm_args {
 	struct sk_adm_pair pairs[SK_ADM_PAIRS];
 	unsigned n_pairs;
 	const char *sid_text; /* -r */
-	bool has_host, has_index;
+	bool has_host, has_index, has_submode;
 	uint32_t host; /* -H */
 	bool host_is_mac;
 	uint64_t index; /* -x */

@@ -56,10 +56,12 @@ int sk_adm_prefix_u64(const char *text, uint64_t max, uint64_t *ret)
 
 int sk_adm_decimal(const char *text)
 {
-	bool minus = *text == '-';
 	int64_t v = 0;
+	bool minus;
 
-	for (text += minus; *text >= '0' && *text <= '9'; text++)
+	text += strspn(text, " \t\n");
+	minus = *text == '-';
+	for (text += minus || *text == '+'; *text >= '0' && *text <= '9'; text++)
 		v = SK_MIN(v * 10 + (*text - '0'), (int64_t)INT32_MAX);
 	return (int)(minus ? -v : v);
 }

@@ -114,7 +114,9 @@ def order_of(scene, argvs):
 
 def checked(r, programs, scene, argvs):
     results = [json.loads(line) for line in r.out.splitlines()]
-    if r.rc or r.err or len(results) != len(argvs):
+    if r.err:
+        print(f"lab: {programs.name} {scene}: {r.err}", file=sys.stderr)
+    if r.rc or len(results) != len(argvs):
         raise AssertionError(f"{programs.name} {scene}: exit {r.rc}, {len(results)} of {len(argvs)} lines\n{r.err}")
     return results
 
@@ -191,14 +193,23 @@ def said(text):
     return {re.sub(r"\s*# \{SRC\}$", "", line) for line in text.splitlines()}
 
 
+def files_differ(want, got):
+    """Only what differs: path, their changes, ours"""
+    differ = {path: (want.get(path), got.get(path)) for path in want.keys() | got.keys() if want.get(path) != got.get(path)}
+    return "".join(f"\n        {path}\n            theirs {a}\n            ours   {b}" for path, (a, b) in sorted(differ.items()))
+
+
 def differences(argv, want, got):
     """Of the incumbent's result and ours: [(channel, text)]"""
     want, got, found = normal(want), normal(got), []
-    for what in ("rc", "files", "sessions", "daemon"):
+    for what in ("rc", "sessions", "daemon"):
         if want[what] != got[what]:
             found.append((what, f"{json.dumps(want[what])}\n        ours {json.dumps(got[what])}"))
     if comparable(argv, want["out"]) != comparable(argv, got["out"]):
         found.append(("stdout", f"{want['out']!r}\n        ours {got['out']!r}"))
+    files = [{path: c for path, c in x["files"].items() if not deviations.tolerated(path, c)} for x in (want, got)]
+    if files[0] != files[1]:
+        found.append(("files", files_differ(*files)))
     debug = any(a.startswith(("-d", "--d")) for a in argv)
     gone = [] if debug else sorted(said(want["err"]) - said(got["err"]))
     if gone:
@@ -222,7 +233,7 @@ class Tally:
         found = differences(argv, want, got)
         if not found:
             return
-        row = deviations.row_of(argv, want, got, [channel for channel, _ in found])
+        row = deviations.row_of(argv, normal(want), normal(got), [channel for channel, _ in found])
         if row:
             self.deviate[row] += 1
             return
