@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """docs/compatibility.md, the transcripts' deviations and those of the differential test name the same rows."""
 import json
+import os
 import pathlib
 import re
+import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -42,4 +44,19 @@ def test_each_deviation_is_documented():
 
 
 def test_each_row_is_of_use():
-    assert set(documented()) - of_lines() - set(of_transcripts()) == set()
+    proven_here = {name[5:].replace("_", "-") for name in globals() if name.startswith("test_")}
+    assert set(documented()) - of_lines() - set(of_transcripts()) - proven_here == set()
+
+
+def test_iface_unread(tmp_path):
+    """One iface file that cannot be read is named, and the others are listed."""
+    build = pathlib.Path(os.environ.get("SISKIN_BUILD", TOP / "build")).resolve()
+    (tmp_path / "ifaces").mkdir()
+    for name, text in (("good", "iface.net_ifacename = eth7\n"), ("bad", "iface.mtu = 9\niface.bogus\n\0\1")):
+        (tmp_path / "ifaces" / name).write_text(f"# BEGIN RECORD 2.1.8\niface.iscsi_ifacename = {name}\niface.transport_name = tcp\n{text}# END RECORD\n")
+    (tmp_path / "ifaces" / "loop").symlink_to("loop")
+    r = subprocess.run([build / "src/iscsiadm/iscsiadm", "-m", "iface"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30,
+                       env={"PATH": os.environ["PATH"], "SISKIN_HOMEDIR": str(tmp_path), "SISKIN_RUNDIR": str(tmp_path / "run")})
+    assert r.returncode == 0
+    assert "good tcp,<empty>,<empty>,eth7,<empty>\n" in r.stdout and "default tcp," in r.stdout
+    assert "loop" in r.stderr

@@ -10,8 +10,8 @@ from conftest import cannot_run
 from normal import Normal
 
 # Files in which every case of ours is as recorded; of the others the differences are printed (pytest -rP).
-ASSERTED = {"01-usage", "01b-usage", "02-discovery-st", "03-discovery-fail", "04-discoverydb", "05-node-db", "07-session", "08-iface",
-            "10-fw", "11-daemon-tools", "12-startup", "13-isns", "14-defaults", "15-iscsi_discovery", "16-scripts-new"}
+ASSERTED = {"01-usage", "01b-usage", "02-discovery-st", "03-discovery-fail", "04-discoverydb", "05-node-db", "06-login", "07-session", "08-iface",
+            "09-host", "09b-host", "10-fw", "11-daemon-tools", "12-startup", "13-isns", "14-defaults", "15-iscsi_discovery", "16-scripts-new"}
 
 
 @pytest.fixture(scope="session")
