@@ -133,12 +133,18 @@ static int take_away(struct sk_store *s, unsigned n, int dir, const char *base)
 
 static int make_step(struct sk_store *s, const struct sk_op *op, unsigned n, bool sync, struct sk_err *err)
 {
+	struct sk_err why = { 0 };
 	const char *base;
-	SK_FD int dir = sk_parent_open(s, op->path, &base, err);
+	SK_FD int dir = sk_parent_open(s, op->path, &base, &why);
 	int rc;
 
-	if (dir < 0)
-		return op->kind == SK_OP_UNLINK ? 0 : -1;	/* gone with its directory */
+	if (dir < 0 && op->kind == SK_OP_UNLINK && (why.sys == ENOENT || why.sys == ENOTDIR))
+		return 0;	/* gone with its directory */
+	if (dir < 0) {
+		if (err)
+			*err = why;
+		return -1;
+	}
 	rc = op->kind == SK_OP_PLACE ? place(s, n, dir, base) : take_away(s, n, dir, base);
 	if (rc < 0)
 		return lost(s, -rc, op->kind == SK_OP_PLACE ? "write" : "remove", op->path, err);

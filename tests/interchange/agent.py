@@ -13,6 +13,9 @@ import sys
 import threading
 
 ETC = "/etc/iscsi"      # where the incumbent's build has its configuration and its database
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from oddtarget import OddTarget  # noqa: E402
+
 DAEMON = "\0ISCSIADM_ABSTRACT_NAMESPACE"
 
 
@@ -36,6 +39,10 @@ class Agent:
         self.inside.stdin.write(json.dumps(commands) + "\n")
         self.inside.stdin.flush()
         return [Result(**r) for r in json.loads(self.inside.stdout.readline())]
+
+    def target(self, targets):
+        """what a target at 127.0.0.1:3260 in there tells a discovery from now on: name -> ["address:port,tag", …]"""
+        self.together([("target", [targets])])
 
     def close(self):
         self.inside.stdin.close()
@@ -104,6 +111,8 @@ def prepare(folder):
 
 def inside(folder, ours, incumbent):
     prepare(folder)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    odd = OddTarget(targets={}, port=3260).start()
     libs = {str(p.parent) for p in pathlib.Path(incumbent).rglob("libopeniscsiusr.so*")}
     base = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     programs = {
@@ -113,8 +122,12 @@ def inside(folder, ours, incumbent):
     }
     print("ready", flush=True)
     for line in sys.stdin:
+        commands = json.loads(line)
+        for who, args in commands:
+            if who == "target":
+                odd.targets = args[0]
         running = [subprocess.Popen([programs[who][0], *args], env=programs[who][1], stdin=subprocess.DEVNULL,
-                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE) for who, args in json.loads(line)]
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE) for who, args in commands if who != "target"]
         said = []
         for p in running:
             out, err = (x.decode("utf-8", "surrogateescape") for x in p.communicate(timeout=120))

@@ -271,6 +271,34 @@ def test_unknown_keys_survive_a_rewrite_and_the_incumbent_reads_the_rest(agent, 
     assert_same_looks(agent, looks(t))
 
 
+# what a target tells in turn; the third time one target is gone, one came, one has another portal and one another tag
+ANSWERS = [
+    {NEW + "1": ["192.0.2.1:3260,1", "[2001:db8::1]:3260,1"], NEW + "2": ["192.0.2.2:3261,2"], NEW + "3": ["192.0.2.3:3260,1"]},
+    {NEW + "1": ["192.0.2.1:3260,1", "[2001:db8::1]:3260,1"], NEW + "2": ["192.0.2.2:3261,2"], NEW + "3": ["192.0.2.3:3260,1"]},
+    {NEW + "1": ["192.0.2.1:3260,1"], NEW + "3": ["192.0.2.3:3260,9"], NEW + "4": ["192.0.2.4:3260,1", "192.0.2.5:3260,0"]},
+]
+OPS = [(), ("new",), ("update",), ("delete",), ("new", "delete"), ("nonpersistent",)]
+
+
+@pytest.mark.parametrize("mode,ops", [("discovery", o) for o in OPS] + [("discoverydb", o) for o in (OPS if N > 16 else OPS[:1])],
+                         ids=lambda x: x if isinstance(x, str) else "+".join(x) or "none")
+def test_discoveries_leave_the_same_tree(agent, etc, ops, mode):
+    """Three discoveries each: the same is printed and stored. (What was set by hand differs on purpose: tests/e2e/test_kept_settings.py)"""
+    words = [w for o in ops for w in ("-o", o)] + (["-D"] if mode == "discoverydb" else [])
+    trees, said = {}, {}
+    for who in ("theirs", "ours"):
+        clear(etc)
+        for name in ("if0", "if1"):     # with names of their own, so that no daemon is asked
+            agent.run("ours", "-m", "iface", "-I", name, "-o", "new", "-n", I + "initiatorname", "-v", NEW + name)
+        for n, answer in enumerate(ANSWERS):
+            agent.target(answer)
+            r = agent.run(who, "-m", mode, "-t", "st", "-p", "127.0.0.1", "-I", "if0", "-I", "if1", *words)
+            said.setdefault(who, []).append((r.rc, r.out))
+            trees.setdefault(who, []).append(bytes_and_folders(snapshot(etc)))
+    assert said["ours"] == said["theirs"]
+    assert trees["ours"] == trees["theirs"]
+
+
 def test_both_at_once_lose_nothing(agent, etc):
     """Each changes a key of its own of the same record, all at the same time."""
     agent.run("ours", "-m", "node", "-T", NEW, "-p", "192.0.2.1,1", "-o", "new")

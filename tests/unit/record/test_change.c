@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/mem.h"
 #include "record/store_impl.h"
 
 #define DISK1 "iqn.2026-11.com.example:disk1"
@@ -107,11 +109,69 @@ static void leftovers_of_a_crash_are_swept_by_the_next(void **st)
 	room_close(&r);
 }
 
+/* Nobody may write until somebody has looked at it; reading goes on. */
+static void a_damaged_journal_is_named(void **st)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} bad[] = {
+		{ "", 0 }, { "junk", 4 }, { "siskin journal 1\n", 17 }, { "siskin journal 1\nplace x old a\nend\n", 36 },
+		{ "siskin journal 1\nplace 1 old\nend\n", 34 }, { "siskin journal 1\nplace 1 old nodes/a\n", 37 },
+		{ "siskin journal 1\nplace 99999999999 old nodes/a\nend\n", 52 },
+		{ "siskin journal 1\nplace 1\0old nodes/a\nend\n", 42 },
+	};
+
+	(void)st;
+	for (size_t i = 0; i < SK_ARRAY_LEN(bad); i++) {
+		struct sk_err err = { 0 };
+		char *before, *after;
+		struct room r;
+
+		room_open(&r, "basic");
+		assert_int_equal(sk_store_lock(r.s, 0, NULL), 0);
+		sk_store_unlock(r.s);
+		before = snapshot(&r);
+		spill(below(&r, ".siskin/journal"), bad[i].text, bad[i].n);
+		assert_int_equal(bulks(&r), 0);
+		assert_int_equal(sk_store_lock(r.s, 0, &err), -1);
+		assert_int_equal(err.code, SK_EDB);
+		assert_non_null(strstr(err.msg, ".siskin/journal"));
+		after = snapshot(&r);
+		assert_string_equal(before, after);
+		free(before);
+		free(after);
+		room_close(&r);
+	}
+}
+
+/* A path that leads out of the tree is not followed, whoever wrote the journal. */
+static void a_journal_stays_in_the_tree(void **st)
+{
+	static const char text[] = "siskin journal 1\nunlink 0 old ../outside\nend\n";
+	char outside[200];
+	struct room r;
+
+	(void)st;
+	room_open(&r, "basic");
+	assert_int_equal(sk_store_lock(r.s, 0, NULL), 0);
+	sk_store_unlock(r.s);
+	snprintf(outside, sizeof(outside), "%s/outside", r.dir);
+	spill(outside, "x", 1);
+	spill(below(&r, ".siskin/journal"), text, sizeof(text) - 1);
+	(void)sk_store_lock(r.s, 0, NULL);
+	sk_store_unlock(r.s);
+	assert_int_equal(access(outside, F_OK), 0);
+	room_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_shows_before_the_commit),
 		cmocka_unit_test(what_is_abandoned_leaves_nothing),
+		cmocka_unit_test(a_damaged_journal_is_named),
+		cmocka_unit_test(a_journal_stays_in_the_tree),
 		cmocka_unit_test(leftovers_of_a_crash_are_swept_by_the_next),
 	};
 

@@ -250,9 +250,60 @@ static void each_system_call_may_be_the_last(void **st)
 	}
 }
 
+static int op_recover(struct sk_store *s)
+{
+	int rc = sk_store_lock(s, 1000, NULL);
+
+	sk_store_unlock(s);
+	return rc;
+}
+
+/* Whoever completes a change that was interrupted may be killed as well. */
+static void completing_it_may_be_interrupted(void **st)
+{
+	static const struct op recover = { "recover", op_recover };
+	const struct op *op = &ops[2];	/* with a record, a link that comes and one that goes */
+	unsigned tried = 0;
+	char *after, *now;
+	struct room r;
+
+	(void)st;
+	room_open(&r, "basic");
+	assert_int_equal(op->run(r.s), 0);
+	after = seen(&r);
+	room_close(&r);
+	for (unsigned nth = 0, more = 1; more; nth++) {
+		room_open(&r, "basic");
+		more = run_killed(&r, op, nth);
+		if (!more || !exists(&r, ".siskin/journal") || nth % 4) {
+			room_close(&r);
+			continue;
+		}
+		for (unsigned k = 0, again = 1; again; k++) {
+			if (k) {
+				room_open(&r, "basic");
+				assert_true(run_killed(&r, op, nth));
+			}
+			again = run_killed(&r, &recover, k);
+			now = seen(&r);
+			if (strcmp(now, after) != 0)
+				fail_msg("killed before call %u, then before call %u of who completes it:\n%s", nth, k, now);
+			free(now);
+			assert_false(exists(&r, ".siskin/journal"));
+			room_close(&r);
+			tried++;
+		}
+	}
+	assert_true(tried > 50);
+	free(after);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(each_system_call_may_be_the_last) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_system_call_may_be_the_last),
+		cmocka_unit_test(completing_it_may_be_interrupted),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
