@@ -19,6 +19,7 @@ enum sk_op_kind {
 /** One step; N is its place in the list. */
 struct sk_op {
 	enum sk_op_kind kind;
+	bool aside;	/* means nothing without the others: see sk_stage_aside */
 	bool had_old;	/* PLACE: something was there before the change */
 	char *path;
 };

@@ -6,7 +6,7 @@
  * directory that cannot grow on a full disk) the journal becomes "undo" and what was renamed goes back.
  *
  * Every step can be repeated: a PLACE whose temporary entry is gone was made, an UNLINK whose old-N is there was made.
- * A change of one step is one rename and needs no journal.
+ * A change of one step is one rename and needs no journal, nor one whose other steps mean nothing without that one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,12 +82,13 @@ static bool is_big(const struct sk_change *c)
 	return c->n >= SK_CHANGE_BIG;
 }
 
+/* The steps that mean something alone. */
 static size_t steps(const struct sk_change *c)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->n; i++)
-		n += is_step(&c->v[i]);
+		n += is_step(&c->v[i]) && !c->v[i].aside;
 	return n;
 }
 
@@ -342,20 +343,47 @@ static int take_back(struct sk_store *s, const struct sk_change *c, struct sk_er
 	return sk_in(err, "the database is left half changed, the next command goes on with it: %s", why.msg);
 }
 
-/* One rename: done or not done, whenever we die. */
-static int make_single(struct sk_store *s, const struct sk_op *op, unsigned n, struct sk_err *err)
+/* One step by itself: done or not done, whenever we die. What it replaced stays as old-N. */
+static int make_alone(struct sk_store *s, const struct sk_op *op, unsigned n, struct sk_err *err)
 {
 	struct sk_err none = { 0 };
-	char old[24];
 
-	if (make_step(s, op, n, true, err) < 0) {
-		if (undo_step(s, op, n, true, &none) < 0)
-			return sk_in(err, "not undone: %s", none.msg);
-		return -1;
+	if (make_step(s, op, n, !op->aside, err) == 0)
+		return 0;
+	if (undo_step(s, op, n, true, &none) < 0)
+		return sk_in(err, "not undone: %s", none.msg);
+	return -1;
+}
+
+static int make_asides(struct sk_store *s, const struct sk_change *c, enum sk_op_kind kind, struct sk_err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->v[i].aside && c->v[i].kind == kind && make_alone(s, &c->v[i], (unsigned)i, err) < 0)
+			return -1;
 	}
-	sk_change_temp('o', n, old);
-	(void)unlinkat(s->aux, old, 0);
 	return 0;
+}
+
+/* At most one step that means something: what is placed beside it goes first, what is removed last. */
+static int make_few(struct sk_store *s, const struct sk_change *c, struct sk_err *err)
+{
+	struct sk_err none = { 0 };
+	int rc = make_asides(s, c, SK_OP_PLACE, err);
+
+	for (size_t i = 0; i < c->n && rc == 0; i++) {
+		if (is_step(&c->v[i]) && !c->v[i].aside)
+			rc = make_alone(s, &c->v[i], (unsigned)i, err);
+	}
+	if (rc == 0) {
+		(void)make_asides(s, c, SK_OP_UNLINK, NULL);
+		(void)sk_change_sweep(s, NULL);
+		return 0;
+	}
+	for (size_t i = c->n; i > 0; i--) {
+		if (c->v[i - 1].aside)
+			(void)undo_step(s, &c->v[i - 1], (unsigned)i - 1, false, &none);
+	}
+	return -1;
 }
 
 static int make_many(struct sk_store *s, const struct sk_change *c, struct sk_err *err)
@@ -372,17 +400,12 @@ int sk_change_make(struct sk_store *s, struct sk_err *err)
 {
 	SK_NAMES struct sk_names made = { 0 };
 	const struct sk_change *c = s->change;
-	size_t only = 0;
 	int rc = 0;
 
 	if (make_dirs(s, &made, err) < 0 || (is_big(c) && sync_all(s, err) < 0))
 		rc = -1;
-	while (only < c->n && !is_step(&c->v[only]))
-		only++;
-	if (rc == 0 && steps(c) > 1)
-		rc = make_many(s, c, err);
-	else if (rc == 0 && only < c->n)
-		rc = make_single(s, &c->v[only], (unsigned)only, err);
+	if (rc == 0)
+		rc = steps(c) > 1 ? make_many(s, c, err) : make_few(s, c, err);
 	if (rc == 0)
 		remove_emptied(s);
 	else

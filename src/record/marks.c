@@ -101,39 +101,51 @@ static bool is_marked(const struct sk_record *r, size_t i, const struct sk_buf *
 	return !line.nomem && has_line(marks, &line);
 }
 
-int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *r, bool anew, struct sk_err *err)
+/* The marks of @r and, until that is written, of @old: then either record finds its own. */
+int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *old, const struct sk_record *r,
+		  bool anew, struct sk_err *err)
 {
-	SK_BUF struct sk_buf old = { 0 };
+	SK_BUF struct sk_buf text = { 0 };
 	SK_BUF struct sk_buf now = { 0 };
 	struct sk_path file;
 	size_t head;
 
-	read_marks(s, path, &old);
+	read_marks(s, path, &text);
 	head_line(&now, path);
 	head = now.n;
 	for (size_t i = 0; i < sk_schema_count; i++) {
-		if ((can_be_marked(r, &sk_schema[i]) && r->v[i].origin == SK_FROM_USER) ||
-		    (!anew && is_marked(r, i, &old)))
+		bool set = can_be_marked(r, &sk_schema[i]) && r->v[i].origin == SK_FROM_USER;
+
+		if (set || (!anew && is_marked(r, i, &text)))
 			mark_line(&now, sk_schema[i].key, sk_value_text(r, i));
+		if (!anew && old && is_marked(old, i, &text) &&
+		    strcmp(sk_value_text(old, i), sk_value_text(r, i)) != 0)
+			mark_line(&now, sk_schema[i].key, sk_value_text(old, i));
 	}
 	if (now.nomem)
 		return sk_fail(err, SK_ENOMEM, "no memory");
-	if (now.n == old.n && memcmp(now.p, old.p, now.n) == 0)
+	if (now.n == text.n && memcmp(now.p, text.p, now.n) == 0)
 		return 0;
 	file_of(path, &file);
 	if (now.n == head)
-		return sk_stage_unlink(s, file.s, NULL, err);
-	if (sk_stage_dirs(s, DIR_NAME, err) < 0)
+		return sk_marks_drop(s, path, err);
+	if (sk_stage_dirs(s, DIR_NAME, err) < 0 || sk_stage_write(s, file.s, sk_buf_span(&now), err) < 0)
 		return -1;
-	return sk_stage_write(s, file.s, sk_buf_span(&now), err);
+	sk_stage_aside(s);
+	return 0;
 }
 
 int sk_marks_drop(struct sk_store *s, const char *path, struct sk_err *err)
 {
 	struct sk_path file;
+	bool there;
 
 	file_of(path, &file);
-	return sk_stage_unlink(s, file.s, NULL, err);
+	if (sk_stage_unlink(s, file.s, &there, err) < 0)
+		return -1;
+	if (there)
+		sk_stage_aside(s);
+	return 0;
 }
 
 static int path_of(const struct sk_record *r, struct sk_path *ret, struct sk_err *err)

@@ -130,6 +130,11 @@ int sk_stage_unlink(struct sk_store *s, const char *path, bool *removed, struct 
 	return !there || stage(s, SK_OP_UNLINK, path, err) ? 0 : -1;
 }
 
+void sk_stage_aside(struct sk_store *s)
+{
+	s->change->v[s->change->n - 1].aside = true;
+}
+
 int sk_stage_dirs(struct sk_store *s, const char *path, struct sk_err *err)
 {
 	struct sk_path part;

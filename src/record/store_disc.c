@@ -132,6 +132,8 @@ static int put_locked(struct sk_store *s, enum sk_disc_type type, const struct s
 {
 	struct sk_path path = *dir;
 	size_t n = strlen(path.s);
+	struct sk_record *old;
+	int rc;
 
 	if (sk_store_exists(s, dir->s) && !sk_store_is_dir(s, dir->s) &&
 	    sk_file_to_dir(s, dir->s, sources[type].config, err) < 0)
@@ -139,9 +141,10 @@ static int put_locked(struct sk_store *s, enum sk_disc_type type, const struct s
 	if (sk_stage_dirs(s, dir->s, err) < 0)
 		return -1;
 	snprintf(path.s + n, sizeof(path.s) - n, "/%s", sources[type].config);
-	if (sk_marks_save(s, path.s, r, anew, err) < 0)
-		return -1;
-	return sk_record_save(s, path.s, r, err);
+	old = sk_store_disc_get(s, type, sk_record_get(r, HOST), (uint16_t)sk_record_int(r, PORT), NULL);
+	rc = sk_marks_save(s, path.s, old, r, anew, err);
+	sk_record_free(old);
+	return rc < 0 ? -1 : sk_record_save(s, path.s, r, err);
 }
 
 /* The directory of a discovery record. */

@@ -83,6 +83,9 @@ int sk_stage_unlink(struct sk_store *s, const char *path, bool *removed, struct 
 int sk_stage_dirs(struct sk_store *s, const char *path, struct sk_err *err);
 /** sk_stage_rmdir - remove a directory if it is empty then, after everything else */
 int sk_stage_rmdir(struct sk_store *s, const char *path, struct sk_err *err);
+/** sk_stage_aside - the step staged last means nothing without the others: what it places may be there before them, what
+ * it removes may stay after them */
+void sk_stage_aside(struct sk_store *s);
 /** sk_store_end - commit when @rc is 0, else abandon; returns the result */
 int sk_store_end(struct sk_store *s, int rc, struct sk_err *err);
 
@@ -133,8 +136,10 @@ int sk_record_save(struct sk_store *s, const char *path, const struct sk_record 
 
 /* --- marks.c: what a user set by hand --- */
 
-/** sk_marks_save - with the record at @path: mark what a user set, forget marks that hold no more; @anew: all others */
-int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *r, bool anew, struct sk_err *err);
+/** sk_marks_save - with the record at @path, which was @old or NULL: mark what a user set, forget marks that hold no more;
+ * @anew: all others */
+int sk_marks_save(struct sk_store *s, const char *path, const struct sk_record *old, const struct sk_record *r,
+		  bool anew, struct sk_err *err);
 int sk_marks_drop(struct sk_store *s, const char *path, struct sk_err *err);
 /** sk_disc_record_path - where a discovery record lies */
 int sk_disc_record_path(const struct sk_record *r, struct sk_path *ret, struct sk_err *err);

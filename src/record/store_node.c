@@ -100,6 +100,7 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 	struct sk_record *old = get_at(s, key, key->portal.tpgt == SK_TPGT_NONE, NULL);
 	struct sk_path path, single, link, old_link = { "" };
 	bool removed;
+	int rc = -1;
 
 	sk_path_node(key, &path);
 	if (how == FOUND)
@@ -108,9 +109,11 @@ static int put_locked(struct sk_store *s, const struct sk_record *r, struct sk_n
 		sk_disc_link_path(s, r, key, &link);
 	if (old)
 		sk_disc_link_path(s, old, key, &old_link);
+	if (sk_marks_save(s, path.s, old, r, how == RENEW, err) == 0 && make_parent(s, &path, err) == 0 &&
+	    put_link(s, key, &link, err) == 0)
+		rc = sk_record_save(s, path.s, r, err);
 	sk_record_free(old);
-	if (make_parent(s, &path, err) < 0 || put_link(s, key, &link, err) < 0 ||
-	    sk_marks_save(s, path.s, r, how == RENEW, err) < 0 || sk_record_save(s, path.s, r, err) < 0)
+	if (rc < 0)
 		return -1;
 	if (*old_link.s && strcmp(old_link.s, link.s) != 0 && sk_stage_unlink(s, old_link.s, NULL, err) < 0)
 		return -1;

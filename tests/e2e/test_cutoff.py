@@ -17,6 +17,23 @@ ENDED, NO_TRACING = 200, 201
 EVERY = bool(os.environ.get("SISKIN_EVERY_CUT"))    # make check-lab; else every fourth of most commands
 
 
+def checksum(key, value):
+    """as marks have it (src/record/marks.c)"""
+    h = 0xcbf29ce484222325
+    for b in (key + value).encode():
+        h = (h ^ b) * 0x100000001b3 % 2**64
+    return f"{h >> 16 & 0xffffffff:08x}"
+
+
+def in_force(adm, marks):
+    """A mark counts only while its record holds the value it was made for: the record's path, and keys marked."""
+    head, *lines = marks.decode().splitlines()
+    record = head.split(" ", 1)[1]
+    path = adm.db / record
+    values = dict(x.split(" = ", 1) for x in path.read_text().splitlines() if " = " in x) if path.exists() else {}
+    return record, sorted(k for k, s in (x.split() for x in lines) if checksum(k, values.get(k, "")) == s)
+
+
 def everything(adm):
     """what the database holds: records, links, marks; a half-made change is settled by looking at it"""
     adm("-m", "node")
@@ -28,6 +45,10 @@ def everything(adm):
         for name in names + [d for d in dirs if os.path.islink(os.path.join(at, d))]:
             path = os.path.join(at, name)
             found[os.path.relpath(path, adm.db)] = os.readlink(path) if os.path.islink(path) else open(path, "rb").read()
+    for name in [n for n in found if n.startswith(".siskin/set/")]:
+        found[name] = in_force(adm, found[name])
+        if not found[name][1]:
+            del found[name]
     return found
 
 
