@@ -77,3 +77,11 @@ uint32_t sk_backoff(unsigned n, uint32_t min_ms, uint32_t max_ms, uint32_t seed)
 	ms = ms - ms / 4 + mix(seed ^ mix(n)) % (ms / 2 + 1);
 	return (uint32_t)(ms > max_ms ? max_ms : ms);
 }
+
+uint64_t sk_hash(uint64_t so_far, const char *s)
+{
+	do
+		so_far = (so_far ^ (unsigned char)*s) * SK_HASH_PRIME;
+	while (*s++);
+	return so_far;
+}

@@ -34,6 +34,12 @@ static inline bool sk_sn_lt(uint32_t a, uint32_t b)
  * either side by @seed, so that many do not come back at once; never over @max_ms. Equal arguments give equal times. */
 uint32_t sk_backoff(unsigned n, uint32_t min_ms, uint32_t max_ms, uint32_t seed);
 
+/** sk_hash - FNV-1a over a string and its end, so that ("ab", "c") and ("a", "bc") differ; begin with SK_HASH_START.
+ * Spreads names of files and tables; no secret is safe in it. */
+#define SK_HASH_START 0xcbf29ce484222325U
+#define SK_HASH_PRIME 0x100000001b3U
+uint64_t sk_hash(uint64_t so_far, const char *s);
+
 #define SK_MIN(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
 #define SK_MAX(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ > b_ ? a_ : b_; })
 

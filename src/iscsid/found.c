@@ -39,51 +39,73 @@ static struct name name_of(const struct sk_offer *o)
 
 /* --- the list ------------------------------------------------------------------------------------------------ */
 
-static struct sk_offer *find(const struct sk_source *s, const char *target, const char *host, uint16_t port, const char *iface)
+static struct sk_offer **bucket(struct sk_source *s, const struct sk_node_key *k)
 {
-	struct sk_offer *o = s->offers;
+	uint64_t h = sk_hash(sk_hash(sk_hash(SK_HASH_START, k->target.s), k->portal.host), k->iface) + k->portal.port;
 
-	while (o && (strcmp(o->key.target.s, target) != 0 || strcmp(o->key.portal.host, host) != 0 ||
-		     o->key.portal.port != port || strcmp(o->key.iface, iface) != 0))
-		o = o->next;
+	return &s->table[(h ^ h >> 32) % SK_OFFERS_TABLE];
+}
+
+static struct sk_offer *find(struct sk_source *s, const struct sk_node_key *k)
+{
+	struct sk_offer *o = *bucket(s, k);
+
+	while (o && !sk_offer_same(&o->key, k))
+		o = o->alike;
 	return o;
 }
 
-static struct sk_offer *add(struct sk_source *s, unsigned iface)
+static struct sk_offer *add(struct sk_source *s, unsigned iface, const struct sk_node_key *k)
 {
 	struct sk_offer *o = calloc(1, sizeof(*o));
+	struct sk_offer **at = bucket(s, k);
 
 	if (!o)
 		return NULL;
 	o->src = s;
 	o->iface = iface;
-	snprintf(o->key.iface, sizeof(o->key.iface), "%s", sk_record_get(s->ifaces[iface], "iface.iscsi_ifacename"));
+	o->key = *k;
+	o->alike = *at;
+	*at = o;
 	o->next = s->offers;
+	o->link = &s->offers;
+	if (o->next)
+		o->next->link = &o->next;
 	s->offers = o;
 	return o;
 }
 
 static void drop(struct sk_offer *o)
 {
-	struct sk_offer **at = &o->src->offers;
+	struct sk_offer **at = bucket(o->src, &o->key);
 
 	while (*at != o)
-		at = &(*at)->next;
-	*at = o->next;
+		at = &(*at)->alike;
+	*at = o->alike;
+	*o->link = o->next;
+	if (o->next)
+		o->next->link = o->link;
 	free(o);
+}
+
+bool sk_offer_same(const struct sk_node_key *a, const struct sk_node_key *b)
+{
+	return !strcmp(a->target.s, b->target.s) && !strcmp(a->portal.host, b->portal.host) &&
+	       a->portal.port == b->portal.port && !strcmp(a->iface, b->iface);
 }
 
 void sk_offer_seen(struct sk_source *s, unsigned iface, const struct sk_found *found)
 {
-	const char *name = sk_record_get(s->ifaces[iface], "iface.iscsi_ifacename");
-	struct sk_offer *o = find(s, found->target.s, found->portal.host, found->portal.port, name);
+	struct sk_node_key k = { .target = found->target, .portal = found->portal };
+	struct sk_offer *o;
 
+	snprintf(k.iface, sizeof(k.iface), "%s", sk_record_get(s->ifaces[iface], "iface.iscsi_ifacename"));
+	o = find(s, &k);
 	if (!o)
-		o = add(s, iface);
+		o = add(s, iface, &k);
 	if (!o)
 		return;		/* no memory: it is found again in the next round */
-	o->key.target = found->target;
-	o->key.portal = found->portal;
+	o->key.portal.tpgt = found->portal.tpgt;
 	o->iface = iface;
 	o->present = true;
 }
@@ -101,22 +123,26 @@ bool sk_offers_counted(struct sk_source *s)
 	return missing;
 }
 
+static void key_of(const struct sk_session_info *i, struct sk_node_key *ret)
+{
+	*ret = (struct sk_node_key){ .portal = { .port = i->port, .tpgt = i->tpgt } };
+	snprintf(ret->target.s, sizeof(ret->target.s), "%s", i->target);
+	snprintf(ret->portal.host, sizeof(ret->portal.host), "%s", i->host);
+	snprintf(ret->iface, sizeof(ret->iface), "%s", i->iface);
+}
+
 int sk_offer_adopt(struct sk_source *s, const struct sk_session_info *info)
 {
+	struct sk_node_key k;
 	struct sk_offer *o;
 	unsigned i = 0;
 
+	key_of(info, &k);
 	while (i < s->n_ifaces && strcmp(sk_record_get(s->ifaces[i], "iface.iscsi_ifacename"), info->iface) != 0)
 		i++;
-	if (i == s->n_ifaces || find(s, info->target, info->host, info->port, info->iface))
-		return -1;
-	o = add(s, i);
+	o = i < s->n_ifaces && !find(s, &k) ? add(s, i, &k) : NULL;
 	if (!o)
 		return -1;
-	snprintf(o->key.target.s, sizeof(o->key.target.s), "%s", info->target);
-	snprintf(o->key.portal.host, sizeof(o->key.portal.host), "%s", info->host);
-	o->key.portal.port = info->port;
-	o->key.portal.tpgt = info->tpgt;
 	o->owned = true;
 	o->sid = info->sid;
 	return 0;
@@ -124,30 +150,53 @@ int sk_offer_adopt(struct sk_source *s, const struct sk_session_info *info)
 
 /* --- sessions ------------------------------------------------------------------------------------------------ */
 
-struct looking {
-	const struct sk_node_key *key;
-	bool found;
-	uint32_t sid;
+/* What runs, sorted: looked into once for each offer. */
+struct running {
+	struct session {
+		struct sk_node_key key;
+		uint32_t sid;
+	} *v;
+	size_t n, cap;
 };
 
-static bool look(void *ctx, const struct sk_session_info *i)
+static int by_key(const void *pa, const void *pb)
 {
-	struct looking *l = ctx;
+	const struct sk_node_key *a = pa, *b = pb;	/* the first member */
+	int c = strcmp(a->target.s, b->target.s);
 
-	l->found = !strcmp(i->target, l->key->target.s) && !strcmp(i->host, l->key->portal.host) &&
-		   i->port == l->key->portal.port && !strcmp(i->iface, l->key->iface);
-	l->sid = i->sid;
-	return !l->found;
+	if (!c)
+		c = strcmp(a->portal.host, b->portal.host);
+	if (!c)
+		c = (a->portal.port > b->portal.port) - (a->portal.port < b->portal.port);
+	return c ? c : strcmp(a->iface, b->iface);
 }
 
-/* Is there a session, or one in its first login? */
-static bool has_session(const struct sk_offer *o, uint32_t *ret_sid)
+static bool keep_session(void *ctx, const struct sk_session_info *i)
 {
-	struct looking l = { .key = &o->key };
+	struct running *r = ctx;
 
-	(void)sk_sessions_list(o->src->d->sessions, look, &l);
-	*ret_sid = l.found ? l.sid : 0;
-	return l.found;
+	if (r->n == r->cap)
+		return false;
+	key_of(i, &r->v[r->n].key);
+	r->v[r->n++].sid = i->sid;
+	return true;
+}
+
+static int list_running(struct sk_sessions *all, struct running *ret)
+{
+	*ret = (struct running){ .cap = sk_sessions_count(all) };
+	ret->v = calloc(ret->cap + 1, sizeof(*ret->v));
+	if (!ret->v)
+		return -1;
+	(void)sk_sessions_list(all, keep_session, ret);
+	qsort(ret->v, ret->n, sizeof(*ret->v), by_key);
+	return 0;
+}
+
+/* Is there a session, or one in its first login (then its id may be 0)? */
+static const struct session *session_of(const struct running *r, const struct sk_offer *o)
+{
+	return r->n ? bsearch(&o->key, r->v, r->n, sizeof(*r->v), by_key) : NULL;
 }
 
 static void disown(struct sk_offer *o)
@@ -386,37 +435,34 @@ static void log_out(struct sk_offer *o)
 
 /* --- a round's outcome --------------------------------------------------------------------------------------- */
 
-static void apply_present(struct sk_offer *o)
+static void apply_present(struct sk_offer *o, const struct session *there)
 {
-	uint32_t sid;
-
-	if (has_session(o, &sid)) {
-		if (o->owned && sid && sid != o->sid)	/* ended and made anew by somebody else */
+	o->told_in_use = false;
+	if (there) {
+		if (o->owned && there->sid && there->sid != o->sid)	/* ended and made anew by somebody else */
 			disown(o);
 		o->fails = 0;
 		return;
 	}
 	disown(o);
-	if (o->fails && sk_loop_now(o->src->d->loop) < o->next_try)
-		return;
-	log_in(o);
+	if (!o->fails || sk_loop_now(o->src->d->loop) >= o->next_try)
+		log_in(o);
 }
 
 /* The offer may be gone afterwards. */
-static void apply_gone(struct sk_offer *o)
+static void apply_gone(struct sk_offer *o, const struct session *there)
 {
-	struct sk_offer *other = sk_source_other(o);
-	uint32_t sid;
-	bool there = has_session(o, &sid);
+	bool ours = o->owned && there && there->sid == o->sid;
+	struct sk_offer *other = ours ? sk_source_other(o) : NULL;
 
-	if (o->owned && there && sid == o->sid && !other) {
+	if (ours && !other) {
 		if (!o->told_in_use || sk_loop_now(o->src->d->loop) >= o->next_try)
 			log_out(o);
 		return;
 	}
-	if (o->owned && there && sid == o->sid) {
+	if (other) {
 		other->owned = true;
-		other->sid = sid;
+		other->sid = there->sid;
 		sk_owned_put(other);
 	}
 	disown(o);
@@ -425,19 +471,22 @@ static void apply_gone(struct sk_offer *o)
 
 void sk_offers_apply(struct sk_source *s)
 {
+	struct running r;
+
+	if (list_running(s->d->sessions, &r) < 0)
+		return;		/* no memory: the next round will do it */
 	for (struct sk_offer *o = s->offers, *next; o; o = next) {
 		next = o->next;
 		if (o->busy)
 			continue;
-		if (o->present) {
-			o->told_in_use = false;
-			apply_present(o);
-		} else if (o->missed >= GONE_AFTER) {
-			apply_gone(o);
-		} else if (o->missed && !o->owned) {
+		if (o->present)
+			apply_present(o, session_of(&r, o));
+		else if (o->missed >= GONE_AFTER)
+			apply_gone(o, session_of(&r, o));
+		else if (o->missed && !o->owned)
 			drop(o);
-		}
 	}
+	free(r.v);
 }
 
 uint32_t sk_offers_wish(const struct sk_source *s)

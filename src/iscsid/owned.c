@@ -9,11 +9,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "iscsid/rediscover.h"
 
 /**
  * Which sessions a source logged in: a file below <rundir>/rediscovered for each, written before the login begins so that no
- * end of the daemon can come between. Its name is a number made of what it says; what cannot be read is nobody's, and then the session
+ * end of the daemon can come between. Its name is a hash of what it says (two
+ * of one name: one of them is nobody's); what cannot be read is nobody's, and then the session
  * simply stays.
  */
 
@@ -23,22 +25,12 @@ struct mark {
 	char name[20], text[1000];
 };
 
-/* FNV-1a: two marks of one name would be one session taken for nobody's. */
-static uint64_t number_of(const char *text)
-{
-	uint64_t h = 0xcbf29ce484222325U;
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3U;
-	return h;
-}
-
 static struct mark mark_of(const struct sk_source *s, const char *target, const char *host, uint16_t port, const char *iface)
 {
 	struct mark m;
 
 	snprintf(m.text, sizeof(m.text), "%s %s %u\n%s %s %u %s\n", sk_source_word(s), s->host, s->port, target, host, port, iface);
-	snprintf(m.name, sizeof(m.name), "%016llx", (unsigned long long)number_of(m.text));
+	snprintf(m.name, sizeof(m.name), "%016llx", (unsigned long long)sk_hash(SK_HASH_START, m.text));
 	return m;
 }
 

@@ -94,10 +94,13 @@ static int isns_cfg(struct sk_source *s, char *worker, size_t n, struct sk_isns_
 	return 0;
 }
 
-static int name_of(const struct sk_source *s, unsigned iface, struct sk_iname *ret, struct sk_err *err)
+/* Once known it is kept: its file may lie on a disk that is away. */
+static int name_of(struct sk_source *s, unsigned iface, struct sk_iname *ret, struct sk_err *err)
 {
+	if (!s->names[iface].s[0] && sk_daemon_initiator(s->d, &s->names[iface], err) < 0)
+		return -1;
 	*ret = s->names[iface];
-	return ret->s[0] ? 0 : sk_daemon_initiator(s->d, ret, err);
+	return 0;
 }
 
 static int begin_asking(struct sk_asking *a, struct sk_err *err)
@@ -269,9 +272,7 @@ struct sk_offer *sk_source_other(const struct sk_offer *o)
 {
 	for (struct sk_source *s = o->src->d->rediscovery->sources; s; s = s->next)
 		for (struct sk_offer *p = s->offers; p; p = p->next)
-			if (p != o && p->missed == 0 && p->present && !strcmp(p->key.target.s, o->key.target.s) &&
-			    !strcmp(p->key.portal.host, o->key.portal.host) && p->key.portal.port == o->key.portal.port &&
-			    !strcmp(p->key.iface, o->key.iface))
+			if (p != o && p->present && sk_offer_same(&p->key, &o->key))
 				return p;
 	return NULL;
 }

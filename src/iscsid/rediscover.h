@@ -16,12 +16,14 @@
 #include "record/store.h"
 
 #define SK_SOURCE_IFACES 32
+#define SK_OFFERS_TABLE	 1024
 
 struct sk_source;
 
 /** One portal that a source offers or offered, through one iface. */
 struct sk_offer {
-	struct sk_offer *next;
+	struct sk_offer *next, **link;	/* the list: link is what points here */
+	struct sk_offer *alike;		/* next of the same hash */
 	struct sk_source *src;
 	struct sk_node_key key;
 	unsigned iface;			/* index into the source's */
@@ -63,7 +65,7 @@ struct sk_source {
 	bool none_began;		/* no discovery of this round could begin */
 	struct sk_isns *ear;
 	struct sk_err err, deaf;	/* the last failures */
-	struct sk_offer *offers;
+	struct sk_offer *offers, *table[SK_OFFERS_TABLE];
 };
 
 struct sk_rediscovery {
@@ -73,6 +75,7 @@ struct sk_rediscovery {
 
 /* found.c */
 const char *sk_source_word(const struct sk_source *s);	/* "sendtargets", "isns" */
+bool sk_offer_same(const struct sk_node_key *a, const struct sk_node_key *b);	/* whatever the tags */
 void sk_offer_seen(struct sk_source *s, unsigned iface, const struct sk_found *found);
 /** sk_offers_counted - all offers of the round are in; is one of ours missing that was there the last time? */
 bool sk_offers_counted(struct sk_source *s);

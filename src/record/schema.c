@@ -225,7 +225,7 @@ const struct sk_schema_row sk_schema[] = {
 	WORD(ISNS, "discovery.isns.use_discoveryd", "No", NO_YES, 0, AT_DISCOVERY,
 	     "iscsid discovers again and again"),
 	NUM(ISNS, "discovery.isns.discoveryd_poll_inval", INT, "-1", -1, INT32_MAX, 0, "s", AT_DISCOVERY,
-	    "between iscsid's discoveries; -1 = when the server tells of changes"),
+	    "between iscsid's discoveries; 0 = once, -1 = when the server tells of changes"),
 };
 
 const size_t sk_schema_count = SK_ARRAY_LEN(sk_schema);

@@ -6,23 +6,10 @@
 
 #include "base/num.h"
 
-#define FNV_START 0xcbf29ce484222325ULL
-#define FNV_PRIME 0x100000001b3ULL
-
-/* FNV-1a over the bytes and a terminator, so that ("ab","c") and ("a","bc") differ. Not a secret, only spread. */
-static uint64_t hash_str(uint64_t h, const char *s)
-{
-	for (;; s++) {
-		h = (h ^ (uint8_t)*s) * FNV_PRIME;
-		if (!*s)
-			return h;
-	}
-}
-
 static uint64_t hash_num(uint64_t h, uint32_t v)
 {
 	for (int i = 0; i < 4; i++, v >>= 8)
-		h = (h ^ (v & 0xff)) * FNV_PRIME;
+		h = (h ^ (v & 0xff)) * SK_HASH_PRIME;
 	return h;
 }
 
@@ -35,15 +22,15 @@ static void put(struct sk_isid *ret, uint32_t qualifier)
 void sk_isid_for(const struct sk_isid_of *of, bool (*taken)(void *ctx, const struct sk_isid *isid), void *ctx,
 		 struct sk_isid *ret)
 {
-	uint64_t h = FNV_START;
+	uint64_t h = SK_HASH_START;
 	uint32_t q;
 
-	h = hash_str(h, of->machine);
-	h = hash_str(h, of->initiator);
-	h = hash_str(h, of->target);
-	h = hash_str(h, of->host);
+	h = sk_hash(h, of->machine);
+	h = sk_hash(h, of->initiator);
+	h = sk_hash(h, of->target);
+	h = sk_hash(h, of->host);
 	h = hash_num(h, of->port);
-	h = hash_str(h, of->iface);
+	h = sk_hash(h, of->iface);
 	h = hash_num(h, of->slot);
 	q = (uint32_t)(h ^ h >> 24 ^ h >> 48) & 0xffffff;
 	for (unsigned i = 0; i <= 0xffffff; i++, q = (q + 1) & 0xffffff) {

@@ -172,6 +172,13 @@ static void backoff_doubles_and_stays_below_its_end(void **st)
 	assert_true(sk_backoff(31, UINT32_MAX, UINT32_MAX, 3) >= UINT32_MAX / 4 * 3);
 }
 
+static void hashes_know_where_a_string_ends(void **st)
+{
+	(void)st;
+	assert_true(sk_hash(SK_HASH_START, "a") == (0xaf63dc4c8601ec8cU * 0x100000001b3U));	/* FNV-1a of "a", then of the end */
+	assert_true(sk_hash(sk_hash(SK_HASH_START, "ab"), "c") != sk_hash(sk_hash(SK_HASH_START, "a"), "bc"));
+}
+
 static void buffers_grow_and_shrink(void **st)
 {
 	SK_BUF struct sk_buf b = { 0 };
@@ -273,6 +280,7 @@ int main(void)
 		cmocka_unit_test(hexadecimal),
 		cmocka_unit_test(ranges_do_not_wrap),
 		cmocka_unit_test(backoff_doubles_and_stays_below_its_end),
+		cmocka_unit_test(hashes_know_where_a_string_ends),
 		cmocka_unit_test(buffers_grow_and_shrink),
 		cmocka_unit_test(an_impossible_size_is_remembered),
 		cmocka_unit_test(log_lines_pass_by_level_and_room),
