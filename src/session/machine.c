@@ -233,7 +233,7 @@ static enum sk_sm_state do_attempt_timeout(struct sk_sm *m, const struct sk_sm_e
 			return try_addr(m, m->addr, now);
 		}
 	}
-	return failed(m, m->st == SK_ST_ATTACH ? SK_CAUSE_HANDOFF : SK_CAUSE_TIMEOUT, ev->why, now);
+	return failed(m, SK_CAUSE_TIMEOUT, ev->why, now); /* of a handoff too: slow is not refused */
 }
 
 static enum sk_sm_state do_handoff_failed(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)

@@ -184,6 +184,25 @@ static void a_login_from_start_to_answer(void **unused)
 	assert_true(m.deadline_ms == UINT64_MAX);
 }
 
+/* On a machine that is too busy to take the connection over in time, the login is tried again, as with a slow target. */
+static void a_slow_handoff_is_not_a_refusal(void **unused)
+{
+	struct sk_sm m;
+
+	(void)unused;
+	sk_sm_init(&m, &cfg);
+	step(&m, SK_SM_START, 0);
+	step(&m, SK_SM_RESOLVED, 1);
+	step(&m, SK_SM_CONNECTED, 2);
+	step(&m, SK_SM_LOGIN_DONE, 3);
+	assert_int_equal(m.st, SK_ST_ATTACH);
+	step(&m, SK_SM_TIMEOUT, m.deadline_ms);
+	assert_int_equal(m.st, SK_ST_BACKOFF);
+	assert_int_equal(m.acts & (SK_ACT_HALT | SK_ACT_ATTEMPT_FAILED | SK_ACT_ANSWER), SK_ACT_HALT | SK_ACT_ATTEMPT_FAILED);
+	step(&m, SK_SM_TIMEOUT, m.deadline_ms);
+	assert_int_equal(m.st, SK_ST_RESOLVE);
+}
+
 /* Refused at every attempt: 8 after initial_login_retry_max x login_timeout, not sooner and not later. */
 static void refused_until_the_window_is_over(void **unused)
 {
@@ -602,6 +621,7 @@ int main(void)
 		cmocka_unit_test(all_states_times_all_events),
 		cmocka_unit_test(when_faults_stop_the_session_comes_back),
 		cmocka_unit_test(a_login_from_start_to_answer),
+		cmocka_unit_test(a_slow_handoff_is_not_a_refusal),
 		cmocka_unit_test(refused_until_the_window_is_over),
 		cmocka_unit_test(a_silent_portal_ends_with_the_window_too),
 		cmocka_unit_test(fail_fast_tries_every_address_once),
