@@ -148,3 +148,20 @@ def test_with_scans_by_hand_a_new_lun_waits_for_one(lab, make_target, iscsid):
     node(lab, o.name, "--logout", o.portal).ok()
     iscsid.stop()
     assert "node.session.scan = manual: no scan" in iscsid.log
+
+
+@pytest.mark.full
+def test_a_target_that_ignores_pings_is_alive_as_long_as_data_comes(lab, make_target, conf, iscsid):
+    o = make_target("keys={'DefaultTime2Wait': 0}, on={'nop_out': lambda c, p: c.number == 2}")
+    for key, value in (("interval", 2), ("timeout", 8)):
+        node(lab, o.name, f"-o update -n node.conn[0].timeo.noop_out_{key} -v {value}", o.portal).ok()
+    disk = login(lab, o)
+    read = f"dd if={disk} of=/dev/null bs=512 count=1 iflag=direct 2>/dev/null"
+    # a read now and then is so seldom that a ping goes out in between, and often enough that its silence proves nothing
+    lab.run(f"for i in 1 2 3 4 5; do sleep 4; {read} || exit 1; done", timeout=60).ok()
+    assert o.ask("t.logins") == 1 and o.ask("t.ops[0]") >= 1
+    o.wait("t.logins == 2", 40)     # silence at last: the ping judges
+    until(lab, "LOGGED_IN")
+    finish(lab, o, disk)
+    iscsid.stop()
+    assert "1022 - ISCSI_ERR_NOP_TIMEDOUT" in iscsid.log
