@@ -113,6 +113,37 @@ def test_mutual_chap(lab, conf, make_tgtd, iscsid):
     assert lab.run("ls -A /run/siskin/kernel").ok().out == ""
 
 
+@pytest.mark.full
+def test_lio_over_ipv6_with_mutual_chap_digests_and_a_lun_that_comes_later(lab, conf, lio, iscsid):
+    conf("node.session.auth.authmethod = CHAP", f"node.session.auth.username = {OURS[0]}",
+         f"node.session.auth.password = {OURS[1]}", f"node.session.auth.username_in = {THEIRS[0]}",
+         f"node.session.auth.password_in = {THEIRS[1]}", "node.conn[0].iscsi.HeaderDigest = CRC32C",
+         "node.conn[0].iscsi.DataDigest = CRC32C")
+    lio.target(f"{IQN}:lc", {1: ["[::1]:3261"]}, chap=OURS, chap_in=THEIRS)
+    discover(lab, "[::1]:3261")
+    disk, = login(lab, f"{IQN}:lc", "[::1]:3261")
+    for attribute in ("header_digest", "data_digest"):
+        assert attr(lab, f"/sys/class/iscsi_connection/connection*/{attribute}") == "1"
+    assert attr(lab, "/sys/class/iscsi_session/session*/username_in") == THEIRS[0]
+    write_and_compare(lab, disk)
+    lio.add_lun(f"{IQN}:lc", 1, 3, "8M")
+    lab.run("iscsiadm -m session --rescan").ok()
+    assert len(disks(lab)) == 2
+    node(lab, f"{IQN}:lc", "--logout", "[::1]:3261").ok()
+    assert disks(lab) == []
+
+
+@pytest.mark.full
+def test_digests_with_tgtd(lab, conf, make_tgtd, iscsid):
+    conf("node.conn[0].iscsi.HeaderDigest = CRC32C", "node.conn[0].iscsi.DataDigest = CRC32C")
+    make_tgtd().target(f"{IQN}:td", HeaderDigest="CRC32C", DataDigest="CRC32C")
+    discover(lab)
+    disk, = login(lab, f"{IQN}:td")
+    assert attr(lab, "/sys/class/iscsi_connection/connection*/data_digest") == "1"
+    write_and_compare(lab, disk)
+    node(lab, f"{IQN}:td", "--logout").ok()
+
+
 def test_what_was_negotiated_is_in_the_kernel(lab, conf, lio, iscsid):
     conf("node.session.timeo.replacement_timeout = 77", "node.conn[0].timeo.noop_out_interval = 11",
          "node.conn[0].timeo.noop_out_timeout = 13", "node.session.err_timeo.abort_timeout = 17",
