@@ -86,11 +86,16 @@ def test_json_hides_secrets_and_fits_the_schema(fw):
     fw.put("target0", **{"chap-name": "alice", "chap-secret": "alicesecret12"})
     code, out, err = fw.adm("-m", "fw", "--json")
     doc = json.loads(out)
-    jsonschema.Draft7Validator(json.loads((TOP / "docs" / "json-schema.json").read_text())).validate(doc)
+    check = jsonschema.Draft7Validator(json.loads((TOP / "docs" / "json-schema.json").read_text()))
+    check.validate(doc)
     assert (code, err) == (0, "") and "alicesecret12" not in out
     entry, = doc["firmware"]
     assert entry["source"] == "ibft" and entry["netdev"] == "eth7" and entry["booted"] is True
     assert entry["record"]["node.session.auth.username"] == "alice" and entry["record"]["node.session.auth.password"] is None
+    for args in (["-m", "fw", "-l"], ["-m", "discovery", "-t", "fw", "-l"]):
+        doc = json.loads(fw.adm(*args, "--json")[1])
+        check.validate(doc)
+        assert doc["results"][0]["code"] == 0 and doc["results"][0]["target"] == IQN + "disk1"
 
 
 def test_nothing_to_show(fw):
