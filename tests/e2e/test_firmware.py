@@ -137,7 +137,7 @@ def test_refused_settings_log_nobody_in(fw, key, value, said):
     assert fw.logins() == []
 
 
-def test_discovery_keeps_boot_records(fw):
+def test_boot_records(fw):
     fw.put("target0", **{"chap-name": "alice", "chap-secret": "alicesecret12"})
     flat = f"192.0.2.9:3260,1 {IQN}disk1\n"
     record = fw.home / "nodes" / f"{IQN}disk1" / "192.0.2.9,3260,1" / "default"
@@ -170,7 +170,7 @@ def test_a_target_that_is_gone_is_forgotten_and_settings_stay(fw):
     assert fw.adm("-m", "node")[1] == f"192.0.2.9:3260,1 {IQN}disk2\n"
 
 
-def test_class_logouts_spare_what_the_firmware_names(fw):
+def test_boot_sessions(fw):
     for sid, name in enumerate(("disk1", "disk2"), 1):
         fw.kernel.session(sid, IQN + name, sid + 1, addr="192.0.2.9")
         assert fw.adm("-m", "node", "-T", IQN + name, "-p", "192.0.2.9,1", "-o", "new")[0] == 0

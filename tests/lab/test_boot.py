@@ -95,7 +95,7 @@ def test_a_failed_login_leaves_nothing(lab, conf, make_tgtd, options, number):
     no_session_is_left(lab)
 
 
-def test_firmware_targets_at_once(lab, conf, make_tgtd, firmware):
+def test_boot_logins(lab, conf, make_tgtd, firmware):
     """One of three answers nobody, one is refused: the third is there at once, and the status is honest."""
     tgtd = make_tgtd()
     tgtd.target(f"{IQN}:root", chap=OURS, chap_in=THEIRS)
@@ -130,7 +130,7 @@ def test_a_signal_ends_the_wait(lab, conf):
     no_session_is_left(lab)
 
 
-def test_network_of_the_firmware(lab, firmware):
+def test_boot_network(lab, firmware):
     """The address and a route to each target; what exists is no error; IPv6 and VLANs too; one that fails hides no other."""
     def setup(rc, failed=False):
         r = lab.run("iscsistart -N")
