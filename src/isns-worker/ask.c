@@ -127,3 +127,27 @@ int sk_worker_walk(struct sk_worker *w, unsigned name, isns_object_list_t *ret)
 	isns_simple_free(at);
 	return status == ISNS_NO_SUCH_ENTRY ? ISNS_SUCCESS : status;
 }
+
+int sk_worker_known(struct sk_worker *w, const char *entity)
+{
+	isns_object_list_t found = ISNS_OBJECT_LIST_INIT;
+	isns_attr_list_t key;
+	isns_simple_t *q;
+	int status;
+
+	isns_attr_list_init(&key);
+	isns_attr_list_append_string(&key, ISNS_TAG_ENTITY_IDENTIFIER, entity);
+	q = isns_create_query2(&w->client, &key, w->sources[0]);
+	isns_attr_list_destroy(&key);
+	if (q)
+		isns_query_request_attr_tag(q, ISNS_TAG_ENTITY_IDENTIFIER);
+	status = sk_worker_call(w, &q);
+	if (status == ISNS_SUCCESS)
+		status = isns_query_response_get_objects(q, &found);
+	if (status == ISNS_SUCCESS && !found.iol_count)
+		status = ISNS_NO_SUCH_ENTRY;
+	w->why = status == ISNS_NO_SUCH_ENTRY ? "the registration is gone" : isns_strerror((enum isns_status)status);
+	isns_simple_free(q);
+	isns_object_list_destroy(&found);
+	return status;
+}

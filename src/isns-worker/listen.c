@@ -11,7 +11,7 @@
 
 /**
  * Registered for state change notifications (RFC 4171, 2.2.3 and 5.6.5): every one is told as "changed" and nothing in it is
- * believed. The registration is kept alive by asking, at half its period.
+ * believed. The registration is kept alive by asking for it at half its period: one that is gone is made anew by who starts the next.
  */
 
 #define SCN_WANTED                                                                                          \
@@ -170,9 +170,8 @@ static int serve(struct sk_worker *w, isns_server_t *server, unsigned refresh_s)
 			tell_change();
 		if (now_s() < due)
 			continue;
-		for (unsigned i = 0; i < w->n_names; i++)
-			if (sk_worker_query(w, i, NULL) != ISNS_SUCCESS)
-				return sk_worker_fail(SK_ISNS_QUERY, w->why);
+		if (sk_worker_known(w, w->names[0].s) != ISNS_SUCCESS)
+			return sk_worker_fail(SK_ISNS_QUERY, w->why);
 		tell_up(refresh_s);
 		due = now_s() + refresh_s;
 	}

@@ -101,7 +101,7 @@ static int all_targets(struct sk_worker *w, isns_object_list_t *ret)
 	time_t began = time(NULL);
 	int status = sk_worker_query(w, 0, ret);
 
-	if (status == ISNS_INTERNAL_ERROR && time(NULL) - began < (time_t)w->seconds)
+	if (status == ISNS_INTERNAL_ERROR && (time(NULL) - began) * 2 < (time_t)w->seconds)
 		status = sk_worker_walk(w, 0, ret);	/* not the silence of a server */
 	return status;
 }

@@ -36,6 +36,8 @@ int sk_worker_call(struct sk_worker *w, isns_simple_t **inout);
 int sk_worker_query(struct sk_worker *w, unsigned name, isns_object_list_t *ret);
 /** sk_worker_walk - the same, one target after the other: for an answer that is longer than the library takes */
 int sk_worker_walk(struct sk_worker *w, unsigned name, isns_object_list_t *ret);
+/** sk_worker_known - is the entity of that name registered? ISNS_SUCCESS, ISNS_NO_SUCH_ENTRY, or what went wrong */
+int sk_worker_known(struct sk_worker *w, const char *entity);
 
 /* query.c, listen.c: the whole of it; the exit status */
 int sk_worker_discover(struct sk_worker *w);

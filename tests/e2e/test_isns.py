@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """iSNS discovery: against open-isns' isnsd, and against servers that lie, stall and break off."""
 import os
+import struct
+import subprocess
 
 import pytest
 
-from instance import program
-from isns import QUERY, REGISTER, Isnsd, OddIsns, answer, group, message
+from instance import INITIATOR, program
+from isns import QUERY, REGISTER, Isnsd, OddIsns, answer, attr, group, message
 from ports import free_port
 
 DISK = "iqn.2026-11.org.siskin.test:disk"
@@ -209,3 +211,25 @@ def test_without_the_worker_there_is_no_service(instance):
     instance.env["SISKIN_LIBEXECDIR"] = str(instance.dir / "nowhere")
     r = isns(instance, "127.0.0.1").fails(17)
     assert "isns-worker is not in" in r.err
+
+
+def test_a_listener_whose_registration_is_gone_ends(odd_isns):
+    """the next one registers anew; only its own entity tells, for others may be asked for without a registration"""
+    known = [True]
+
+    def reply(function, xid, payload):
+        if function == REGISTER:
+            return message(function, xid, struct.pack(">I", 0) + attr(1, INITIATOR) + attr(0, b"") + attr(1, INITIATOR) + attr(6, 4))
+        entity = attr(1, INITIATOR) if function == QUERY and known else b""
+        return message(function, xid, struct.pack(">I", 0) + attr(1, INITIATOR) + attr(0, b"") + entity)
+
+    server = odd_isns(reply)
+    argv = [str(program("isns-worker")), "--server", "127.0.0.1", "--port", server.portal.rsplit(":", 1)[1], "--name", INITIATOR, "listen"]
+    with subprocess.Popen(["/bin/sh", "-c", 'exec "$@" 3>&1', "sh", *argv], stdout=subprocess.PIPE, text=True) as worker:
+        try:
+            assert [next(worker.stdout) for _ in range(3)] == ["siskin-isns 1\n", "up 2\n", "up 2\n"]
+            known.clear()
+            assert list(worker.stdout)[-1] == "fail query the registration is gone\n"
+            assert worker.wait(10) == 1
+        finally:
+            worker.kill()

@@ -1,22 +1,30 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """iscsid discovers by itself: use_discoveryd of SendTargets and iSNS records."""
+import math
 import os
 import pathlib
 import signal
+import socket
+import time
 
 import pytest
 
 from instance import INITIATOR
 from isns import Isnsd
-from ports import free_port, wait_until
+from ports import free_port, wait_until as wait_for
 from tgtd import Lun
+
+
+def wait_until(condition, what):
+    """Patient: rounds are seconds apart, and the machine may be busy."""
+    return wait_for(condition, what, 90)
 
 
 @pytest.fixture
 def isnsd(tmp_path):
     if not Isnsd.available:
         pytest.skip("open-isns-server is not installed")
-    server = Isnsd(tmp_path, period="6s").start()
+    server = Isnsd(tmp_path, period="10m").start()
     yield server
     server.stop()
 
@@ -41,8 +49,8 @@ def sessions(instance):
     return sorted(line.split()[3] for line in r.lines) if r.rc == 0 else []
 
 
-def has(instance, *targets, seconds=20):
-    wait_until(lambda: sessions(instance) == sorted(t.name for t in targets), f"sessions {[t.name for t in targets]}", seconds)
+def has(instance, *targets):
+    wait_until(lambda: sessions(instance) == sorted(t.name for t in targets), f"sessions {[t.name for t in targets]}")
 
 
 def owned(instance):
@@ -88,12 +96,14 @@ def test_stored_records_are_what_is_logged_in_with(ready, tgtd):
     db = ["-m", "discoverydb", "-t", "st", "-p", tgtd.portal, "-o", "update"]
     i.adm(*db, "-n", "discovery.sendtargets.use_discoveryd", "-v", "Yes",
           "-n", "discovery.sendtargets.discoveryd_poll_inval", "-v", 1).ok()
+    began = time.monotonic()
     i.start()
     has(i, opened)
     failed = f"login to target {closed.name}"
-    wait_until(lambda: failed in i.log.split("shutting down")[-1], "a refusal")
+    wait_until(lambda: failed in i.log, "a refusal")
     rounds_pass(i, tgtd)
-    assert i.log.split("shutting down")[-1].count(failed) <= 2     # not in every round
+    waits = math.log2(1 + (time.monotonic() - began) / 3.75)        # the first takes 3.75 s or more, each further one twice as long
+    assert i.log.count(failed) <= 1 + waits                         # not in every round
 
 
 def test_sessions_of_others_are_left_alone(ready, tgtd):
@@ -139,17 +149,24 @@ def test_a_disk_in_use_keeps_its_session(ready, tgtd):
         assert one.name in sessions(i) and i.log.count("but stays") == 1
     finally:
         os.close(fd)
-    wait_until(lambda: one.name not in sessions(i), "the logout once it is free", 80)
+    wait_until(lambda: one.name not in sessions(i), "the logout once it is free")
 
 
 def test_one_that_does_not_answer_delays_nobody(ready, tgtd):
     one = tgtd.target(luns=[Lun("16M")])
     dead = f"127.0.0.1:{free_port()}"
-    i = ready(("st", dead, 1), ("st", "192.0.2.77:3260", 1), ("isns", dead, 1), ("st", tgtd.portal, 1)).start()
-    has(i, one, seconds=10)                     # a login attempt at the silent one takes 15 s
-    rounds_pass(i, tgtd)
-    wait_until(lambda: f"isns {dead} cannot be asked" in i.log, "what is wrong there")
-    assert i.log.count(f"sendtargets {dead} cannot be asked") == 1
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        silent = "127.0.0.1:%d" % server.getsockname()[1]       # connects, and never says a word
+        i = ready(("st", dead, 1), ("st", silent, 1), ("isns", dead, 1), ("st", tgtd.portal, 1))
+        i.adm("-m", "discoverydb", "-t", "st", "-p", silent, "-o", "update",
+              "-n", "discovery.sendtargets.timeo.login_timeout", "-v", 3600).ok()
+        i.start()
+        has(i, one)
+        rounds_pass(i, tgtd)
+        wait_until(lambda: f"isns {dead} cannot be asked" in i.log, "what is wrong there")
+        assert i.log.count(f"sendtargets {dead} cannot be asked") == 1
+        assert f"{silent} cannot be asked" not in i.log          # its first round was still under way all the time
+        i.stop()
 
 
 def listener(instance):
@@ -193,5 +210,5 @@ def test_an_isns_server_that_restarts_is_found_again(ready, isnsd, make_tgtd):
     isnsd.start()
     isnsd.add(one.name, (tgtd.portal, 1))
     isnsd.add(two.name, (at_two, 1))
-    has(i, one, two, seconds=40)
+    has(i, one, two)
     assert f"isns {isnsd.portal} answers again" in i.log
