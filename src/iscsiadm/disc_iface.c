@@ -57,6 +57,19 @@ static bool add_file(void *ctx, const struct sk_record *r)
 	return true;
 }
 
+bool sk_disc_has_iface(struct sk_adm *adm)
+{
+	bool found = !adm->args.n_ifaces;
+
+	for (unsigned i = 0; !found && i < adm->args.n_ifaces; i++) {
+		struct sk_record *r = sk_store_iface_get(adm->store, adm->args.ifaces[i], NULL);
+
+		found = r && usable(adm, r);
+		sk_record_free(r);
+	}
+	return found;
+}
+
 int sk_disc_ifaces_find(struct sk_adm *adm, struct sk_disc_ifaces *ret)
 {
 	*ret = (struct sk_disc_ifaces){ 0 };

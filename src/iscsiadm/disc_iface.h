@@ -15,6 +15,8 @@ struct sk_disc_ifaces {
 /** sk_disc_ifaces_find - those of -I that can be used; without -I every file of transport tcp, else the built-in
  * default. Returns 0, or 21 when none is left (what was dropped is told) */
 int sk_disc_ifaces_find(struct sk_adm *adm, struct sk_disc_ifaces *ret);
+/** sk_disc_has_iface - is there an iface to ask through? Says nothing */
+bool sk_disc_has_iface(struct sk_adm *adm);
 void sk_disc_ifaces_free(struct sk_disc_ifaces *f);
 
 #endif

@@ -7,9 +7,11 @@
 #include "iscsiadm/daemon.h"
 #include "iscsiadm/login.h"
 #include "iscsiadm/logout.h"
+#include "iscsiadm/rescan.h"
 #include "mgmt/message.h"
 
-#define STATS_MS 60000 /* for the statistics of one session */
+#define STATS_MS  60000 /* for the statistics of one session */
+#define RESCAN_MS 60000 /* for rescans without iscsid, all together */
 
 /** one request for each session, and what came of it */
 struct batch {
@@ -23,6 +25,17 @@ struct batch {
 static void say_where(struct sk_buf *b, const struct sk_sys_session *s)
 {
 	sk_buf_printf(b, "[sid: %u, target: %s, portal: %s,%d]", s->sid, s->target, s->persistent_addr, s->port);
+}
+
+static void say_each(struct sk_adm *adm, const struct sk_sessions *s, const char *before)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		SK_BUF struct sk_buf where = { 0 };
+
+		say_where(&where, &s->v[i]);
+		sk_say(adm, "%s %s\n", before, sk_buf_cstr(&where));
+	}
+	fflush(adm->out);
 }
 
 static void doc_session(struct sk_adm *adm, const struct sk_sys_session *s, int code,
@@ -59,13 +72,7 @@ static int run_batch(struct batch *b, const char *method, const char *before, ba
 	b->ids = calloc(b->s->n, sizeof(*b->ids));
 	if (!b->ids)
 		return SK_RES_NOMEM;
-	for (size_t i = 0; i < b->s->n; i++) {
-		SK_BUF struct sk_buf where = { 0 };
-
-		say_where(&where, &b->s->v[i]);
-		sk_say(b->adm, "%s %s\n", before, sk_buf_cstr(&where));
-	}
-	fflush(b->adm->out);
+	say_each(b->adm, b->s, before);
 	for (size_t i = 0; i < b->s->n; i++)
 		b->ids[i] = send_one(b, &b->s->v[i], method);
 	for (size_t i = 0; i < b->s->n; i++) {
@@ -265,6 +272,34 @@ static int conclude(struct sk_adm *adm, int code)
 	return code;
 }
 
+/** without iscsid there is the kernel: its sessions need nobody else. A user session's data path is asked by iscsid */
+static bool kernel_alone(struct sk_adm *adm, const struct sk_sessions *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].user)
+			return false;
+	return sk_daemon_reach(adm, SK_DAEMON_IF_RUNNING) != 0;
+}
+
+static int rescan_kernel(struct sk_adm *adm, const struct sk_sessions *s)
+{
+	SK_MEM int *codes = calloc(s->n, sizeof(*codes));
+	int first = 0;
+
+	if (!codes)
+		return SK_RES_NOMEM;
+	say_each(adm, s, "Rescanning session");
+	sk_rescan_kernel(&adm->places, s, RESCAN_MS, codes);
+	for (size_t i = 0; i < s->n; i++) {
+		if (codes[i] == SK_RES_AGAIN)
+			sk_warn(adm, "sid %u: the scan is not done after %d s; it goes on in the kernel", s->v[i].sid,
+				RESCAN_MS / 1000);
+		doc_session(adm, &s->v[i], codes[i], NULL, NULL);
+		first = sk_adm_first(first, codes[i]);
+	}
+	return first;
+}
+
 int sk_rescan_selected(struct sk_adm *adm, const struct sk_sel *sel)
 {
 	struct sk_sessions s;
@@ -273,7 +308,9 @@ int sk_rescan_selected(struct sk_adm *adm, const struct sk_sel *sel)
 
 	sk_doc_action(adm, "rescan");
 	code = need_sessions(adm, sel, &s);
-	if (!code) {
+	if (!code && kernel_alone(adm, &s)) {
+		code = conclude(adm, rescan_kernel(adm, &s));
+	} else if (!code) {
 		code = run_batch(&b, "session.rescan", "Rescanning session", told_rescan);
 		code = conclude(adm, sk_adm_first(code, b.first_code));
 	}

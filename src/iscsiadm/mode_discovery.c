@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "discover/isns_form.h"
 #include "iscsiadm/daemon.h"
+#include "iscsiadm/disc_iface.h"
 #include "iscsiadm/disc_run.h"
 #include "iscsiadm/disc_show.h"
 #include "iscsiadm/firmware.h"
@@ -136,7 +137,7 @@ static int discover_fresh(struct sk_adm *adm)
 {
 	struct sk_disc_ref ref = ref_of(adm);
 	struct sk_err err = { 0 };
-	bool write = !(adm->args.ops & SK_OP_NONPERSISTENT);
+	bool write = !(adm->args.ops & SK_OP_NONPERSISTENT) && sk_disc_has_iface(adm);
 	struct sk_record *r = write ? renew_record(adm, &ref, &err) : sk_disc_fresh_record(adm, &ref, &err);
 	int code = r ? sk_disc_run(adm, &ref, r) : sk_store_code(adm, &err, NULL);
 

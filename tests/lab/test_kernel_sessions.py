@@ -179,6 +179,11 @@ def test_manual_scan_and_a_lun_that_comes_later(lab, conf, make_tgtd, iscsid):
     tgtd.add_lun(tid, 2, "32M")
     lab.run("iscsiadm -m session --rescan").ok()
     assert len(disks(lab)) == 2
+    iscsid.kill()  # the kernel's sessions need nobody else
+    tgtd.add_lun(tid, 3, "32M")
+    lab.run("iscsiadm -m session --rescan").ok()
+    lab.wait_until("[ $(ls -d /sys/class/iscsi_session/session*/device/target*/*/block/* | wc -l) = 3 ]", "the third disk")
+    iscsid.start()
     node(lab, f"{IQN}:m", "--logout").ok()
 
 
