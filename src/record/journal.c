@@ -265,11 +265,11 @@ static int read_journal(struct sk_store *s, const char *name, struct sk_change *
 	if (fd < 0)
 		return lost(s, errno, "open", ".siskin/" JOURNAL, err);
 	if (sk_file_slurp(fd, JOURNAL_MAX, &text, err) < 0)
-		return sk_in(err, "%s/.siskin/%s", s->root_path, name);
+		return -1;
 	line = text.n ? (char *)(uintptr_t)sk_buf_cstr(&text) : NULL;
 	if (!line || strncmp(line, FIRST_LINE, strlen(FIRST_LINE)) != 0)
 		goto damaged;
-	ret->cap = text.n;	/* more than it has lines, and than any of their numbers */
+	ret->cap = text.n;	/* a step's line has more bytes than there are entries staged for it */
 	ret->v = calloc(ret->cap, sizeof(*ret->v));
 	if (!ret->v)
 		return sk_fail(err, SK_ENOMEM, "no memory");
@@ -283,8 +283,7 @@ static int read_journal(struct sk_store *s, const char *name, struct sk_change *
 	}
 	return 0;
 damaged:
-	return sk_fail(err, SK_EDB, "%s/.siskin/%s is damaged; remove it to go on with the records as they are",
-		       s->root_path, name);
+	return sk_fail(err, SK_EDB, "it is damaged; remove it to go on with the records as they are");
 }
 
 static void free_change(struct sk_change *c)
@@ -294,16 +293,36 @@ static void free_change(struct sk_change *c)
 	free(c->v);
 }
 
+/* Somebody may have removed directories since. */
+static int make_parents(struct sk_store *s, const struct sk_change *c, struct sk_err *err)
+{
+	SK_NAMES struct sk_names made = { 0 };
+	struct sk_path dir;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const char *slash = is_step(&c->v[i]) ? strrchr(c->v[i].path, '/') : NULL;
+
+		if (!slash)
+			continue;
+		snprintf(dir.s, sizeof(dir.s), "%.*s", (int)(slash - c->v[i].path), c->v[i].path);
+		if (sk_dirs_make(s, dir.s, &made, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int recover(struct sk_store *s, const char *name, struct sk_err *err)
 {
 	struct sk_change c = { 0 };
 	int rc = read_journal(s, name, &c, err);
 
 	if (rc == 0)
+		rc = make_parents(s, &c, err);
+	if (rc == 0)
 		rc = strcmp(name, UNDO) == 0 ? undo_steps(s, &c, err) : make_steps(s, &c, err);
 	free_change(&c);
 	if (rc < 0)
-		return -1;
+		return sk_in(err, "go on with the change in %s/.siskin/%s", s->root_path, name);
 	close_journal(s, name);
 	sk_notice(SK_ROOM_RECORD, "%s: a change that was interrupted is %s", s->root_path,
 		  strcmp(name, UNDO) == 0 ? "taken back" : "complete now");

@@ -100,7 +100,7 @@ def values(legal):
         words = words[1].split(" | ")
         return words, [words[0] + "x", words[0].swapcase(), ""]
     if legal.startswith("a comma separated list of: "):
-        return legal[27:].split(", "), ["MD4", "MD5,MD4"]
+        return legal[27:].split(", "), []       # unknown words of a list are left out, and that is said
     length = int(re.match(r"at most (\d+) bytes", legal)[1])
     return ["x", "x" * length], ["x" * (length + 1), "a\nb", " a"]
 

@@ -145,6 +145,34 @@ static void a_damaged_journal_is_named(void **st)
 	}
 }
 
+/* Programs remove nodes/ behind our back. */
+static void a_journal_outlives_its_directories(void **st)
+{
+	static const char text[] = "siskin journal 1\nplace 1 old nodes/" DISK1 "/127.0.0.1,3260,1/default\n"
+				   "unlink 2 old send_targets/a,1/x\nend\n";
+	struct sk_node_key k = { .target = { DISK1 }, .portal = { "127.0.0.1", 3260, 1 }, .iface = "default" };
+	struct sk_record *rec;
+	char *record;
+	struct room r;
+	size_t n;
+
+	(void)st;
+	room_open(&r, "basic");
+	assert_int_equal(sk_store_lock(r.s, 0, NULL), 0);
+	sk_store_unlock(r.s);
+	record = slurp(below(&r, "nodes/" DISK1 "/127.0.0.1,3260,1/default"), &n);
+	spill(below(&r, ".siskin/new-1"), record, n);
+	free(record);
+	spill(below(&r, ".siskin/journal"), text, sizeof(text) - 1);
+	assert_int_equal(rename(below(&r, "nodes"), below(&r, "gone")), 0);
+	rec = sk_store_node_get(r.s, &k, NULL);	/* looking is enough */
+	assert_non_null(rec);
+	sk_record_free(rec);
+	assert_false(exists(&r, ".siskin/journal"));
+	assert_false(exists(&r, ".siskin/new-1"));
+	room_close(&r);
+}
+
 /* A path that leads out of the tree is not followed, whoever wrote the journal. */
 static void a_journal_stays_in_the_tree(void **st)
 {
@@ -171,6 +199,7 @@ int main(void)
 		cmocka_unit_test(nothing_shows_before_the_commit),
 		cmocka_unit_test(what_is_abandoned_leaves_nothing),
 		cmocka_unit_test(a_damaged_journal_is_named),
+		cmocka_unit_test(a_journal_outlives_its_directories),
 		cmocka_unit_test(a_journal_stays_in_the_tree),
 		cmocka_unit_test(leftovers_of_a_crash_are_swept_by_the_next),
 	};
