@@ -163,7 +163,7 @@ int sk_logout_selected(struct sk_adm *adm, const struct sk_sel *sel)
 	int code;
 
 	sk_doc_action(adm, "logout");
-	if (sk_sessions_find(adm, sel, SK_SYS_FULL, &s))
+	if (sk_sessions_find(adm, sel, SK_SYS_CURRENT, &s))
 		return SK_RES_NOMEM;
 	code = logout_sessions(adm, &s);
 	sk_sessions_free(&s);
@@ -228,7 +228,7 @@ int sk_logout_all(struct sk_adm *adm)
 	if (code)
 		return code;
 	(void)sk_firmware_read(&adm->places, no_line, NULL, &boot, NULL);
-	code = sk_sessions_find(adm, &any, SK_SYS_FULL, &s);
+	code = sk_sessions_find(adm, &any, SK_SYS_CURRENT, &s);
 	for (size_t i = 0; i < s.n; i++)
 		if (!is_boot_session(&boot, &s.v[i]) && in_class(&nodes, &s.v[i], class))
 			s.v[n++] = s.v[i];
@@ -253,7 +253,7 @@ static void told_rescan(struct batch *b, const struct sk_sys_session *s, int cod
 /** the sessions of a selector, or 21 with the incumbent's words */
 static int need_sessions(struct sk_adm *adm, const struct sk_sel *sel, struct sk_sessions *ret)
 {
-	int code = sk_sessions_find(adm, sel, SK_SYS_FULL, ret);
+	int code = sk_sessions_find(adm, sel, SK_SYS_CURRENT, ret);
 
 	sk_doc_list(adm, "results");
 	if (code || ret->n)

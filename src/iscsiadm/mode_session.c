@@ -53,7 +53,9 @@ static int new_without_sid(struct sk_adm *adm)
 
 static enum sk_sys_depth depth_for(const struct sk_adm *adm)
 {
-	return adm->args.level >= 1 ? SK_SYS_FULL : SK_SYS_FLAT;
+	if (adm->args.level < 1)
+		return SK_SYS_FLAT;
+	return adm->args.show_secrets ? SK_SYS_SECRETS : SK_SYS_FULL;
 }
 
 static int list(struct sk_adm *adm)
@@ -112,7 +114,7 @@ static int with_session(struct sk_adm *adm, int (*run)(struct sk_adm *, const st
 static int print_one(struct sk_adm *adm, const struct sk_sel *sel)
 {
 	struct sk_sessions s;
-	int code = sk_sessions_find(adm, sel, SK_SYS_FULL, &s);
+	int code = sk_sessions_find(adm, sel, depth_for(adm), &s);
 
 	if (!code)
 		code = sk_session_print(adm, &s, adm->args.level);

@@ -288,9 +288,14 @@ static bool visit_session(void *ctx, const struct sk_sys_session *s)
 int sk_sessions_find(struct sk_adm *adm, const struct sk_sel *sel, enum sk_sys_depth depth, struct sk_sessions *ret)
 {
 	struct find_session f = { .sel = sel, .ret = ret };
+	struct sk_sys_session one = { 0 };
 
 	*ret = (struct sk_sessions){ 0 };
-	sk_sys_sessions(&adm->places, depth, visit_session, &f);
+	if (!sel->sid)
+		sk_sys_sessions(&adm->places, depth, visit_session, &f);
+	else if (sk_sys_session(&adm->places, sel->sid, depth, &one, NULL) == 0)
+		(void)visit_session(&f, &one);
+	explicit_bzero(&one, sizeof(one));
 	return f.nomem ? SK_RES_NOMEM : 0;
 }
 

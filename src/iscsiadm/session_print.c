@@ -144,7 +144,7 @@ struct json_object *sk_session_json(struct sk_adm *adm, const struct sk_sys_sess
 	json_object_object_add(o, "chap", json_chap(s, adm->args.show_secrets));
 	json_object_object_add(o, "negotiated", json_params(s));
 	luns = json_object_new_array();
-	sk_sys_luns(&adm->places, s, json_lun, luns);
+	sk_sys_luns(&adm->places, s, SK_SYS_FULL, json_lun, luns);
 	json_object_object_add(o, "luns", luns);
 	return o;
 }

@@ -231,7 +231,7 @@ void sk_session_luns(struct sk_adm *adm, struct sk_buf *out, const struct sk_sys
 		host_state(adm, s, state, sizeof(state));
 		sk_buf_printf(out, "%s\t\tHost Number: %u\tState: %s\n", indent, s->host, state);
 	}
-	sk_sys_luns(&adm->places, s, lun_lines, &w);
+	sk_sys_luns(&adm->places, s, SK_SYS_FLAT, lun_lines, &w);
 }
 
 void sk_versions(struct sk_adm *adm)

@@ -72,7 +72,7 @@ void sk_rediscovery_free(struct sk_daemon *d);	/* after sessions and transports,
 void sk_daemon_handle(void *ctx, struct sk_mgmt_req *req, const char *method, struct json_object *params);
 void sk_method_explain(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params);
 void sk_method_login(struct sk_daemon *d, struct sk_mgmt_req *req, struct json_object *params);
-struct json_object *sk_daemon_disks(const struct sk_daemon *d, uint32_t sid);
+struct json_object *sk_daemon_disks(const struct sk_daemon *d, const struct sk_session_info *info);
 void sk_daemon_stop(struct sk_daemon *d);
 
 #endif

@@ -50,7 +50,7 @@ static void put_int(struct json_object *o, const char *key, int64_t value)
 
 struct listing {
 	const struct sk_daemon *d;
-	const struct sk_sys_session *s;
+	const struct sk_session_info *info;
 	struct json_object *disks;
 };
 
@@ -58,7 +58,7 @@ static void put_by_path(const struct listing *l, struct json_object *o, uint64_t
 {
 	char name[300], path[700];
 
-	if (sk_link_name(l->s->persistent_addr, l->s->persistent_port, l->s->target, lun, name, sizeof(name), NULL) < 0)
+	if (sk_link_name(l->info->host, l->info->port, l->info->target, lun, name, sizeof(name), NULL) < 0)
 		return;
 	snprintf(path, sizeof(path), "%s/disk/by-path/%s", l->d->places.devdir, name);
 	if (access(path, F_OK) == 0)
@@ -90,13 +90,13 @@ static bool add_disk(void *ctx, const struct sk_sys_lun *lun)
 	return true;
 }
 
-struct json_object *sk_daemon_disks(const struct sk_daemon *d, uint32_t sid)
+struct json_object *sk_daemon_disks(const struct sk_daemon *d, const struct sk_session_info *info)
 {
-	struct sk_sys_session s = { 0 };
-	struct listing l = { d, &s, json_object_new_array() };
+	struct sk_sys_session s = { .sid = info->sid, .user = !strcmp(info->path, "user") };
+	struct listing l = { d, info, json_object_new_array() };
 
-	if (l.disks && sk_sys_session(&d->places, sid, SK_SYS_FULL, &s, NULL) == 0)
-		(void)sk_sys_luns(&d->places, &s, add_disk, &l);
+	if (l.disks)
+		(void)sk_sys_luns(&d->places, &s, SK_SYS_FULL, add_disk, &l);
 	return l.disks;
 }
 
@@ -121,7 +121,7 @@ static struct json_object *success(const struct asked *a, const struct sk_outcom
 		put_str(o, "note", a->note);
 	if (out->scan)
 		put_str(o, "scan_error", out->scan->msg);
-	json_object_object_add(o, "disks", sk_daemon_disks(a->d, info.sid));
+	json_object_object_add(o, "disks", sk_daemon_disks(a->d, &info));
 	return o;
 }
 

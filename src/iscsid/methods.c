@@ -132,14 +132,16 @@ static void rescan_done(void *ctx, const struct sk_outcome *out)
 {
 	struct asked *a = ctx;
 	const struct sk_err *why = out->code ? out->why : out->scan;
+	struct sk_session_info info;
 	struct json_object *o;
 
 	if (why) {
 		sk_mgmt_refuse(a->req, out->code ? out->code : SK_RES_ERR, why);
 	} else {
+		sk_session_info(out->s, &info);
 		o = json_object_new_object();
 		put_int(o, "sid", a->sid);
-		json_object_object_add(o, "disks", sk_daemon_disks(a->d, a->sid));
+		json_object_object_add(o, "disks", sk_daemon_disks(a->d, &info));
 		sk_mgmt_answer(a->req, o);
 	}
 	free(a);

@@ -169,25 +169,35 @@ static bool add(struct sk_names *r, size_t *cap, const char *name)
 	return true;
 }
 
-void sk_attr_names(int dir, const char *path, bool (*want)(const char *name), struct sk_names *ret)
+/* False when no more can be taken. */
+static bool add_all(const char *entries, size_t n, bool (*want)(const char *name), struct sk_names *ret, size_t *cap)
 {
-	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	size_t cap = 0;
+	const struct dirent64 *e;
 
-	*ret = (struct sk_names){ 0 };
-	if (!d) {
-		sk_fd_close(&fd);
-		return;
-	}
-	while (ret->n < MAX_NAMES && (e = readdir(d))) {
+	for (size_t at = 0; at < n; at += e->d_reclen) {
+		e = (const void *)(entries + at);
 		if (e->d_name[0] == '.' || strlen(e->d_name) >= sizeof(*ret->name) || (want && !want(e->d_name)))
 			continue;
-		if (!add(ret, &cap, e->d_name))
-			break;
+		if (ret->n == MAX_NAMES || !add(ret, cap, e->d_name))
+			return false;
 	}
-	closedir(d);
+	return true;
+}
+
+/* Without opendir, which would cost a malloc of 32 KiB and a stat for each of sysfs's small directories. */
+void sk_attr_names(int dir, const char *path, bool (*want)(const char *name), struct sk_names *ret)
+{
+	SK_FD int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_Alignas(struct dirent64) char entries[8192];
+	size_t cap = 0;
+	ssize_t n;
+
+	*ret = (struct sk_names){ 0 };
+	if (fd < 0)
+		return;
+	while ((n = getdents64(fd, entries, sizeof(entries))) > 0)
+		if (!add_all(entries, (size_t)n, want, ret, &cap))
+			break;
 	if (ret->n)
 		qsort(ret->name, ret->n, sizeof(*ret->name), by_bytes);
 }

@@ -59,8 +59,10 @@ void sk_sys_life(const struct sk_places *p, uint32_t sid, struct sk_sys_life *re
 	if (root < 0)
 		return;
 	snprintf(path, sizeof(path), "class/iscsi_session/session%u", sid);
-	ret->exists = faccessat(root, path, F_OK, 0) == 0;
 	read_state(root, sid, ret->session, sizeof(ret->session));
+	ret->exists = ret->session[0] || faccessat(root, path, F_OK, 0) == 0;
+	if (!ret->exists)
+		return;
 	snprintf(path, sizeof(path), "class/iscsi_session/session%u/target_state", sid);
 	(void)sk_attr_read(root, path, ret->target, sizeof(ret->target));
 	snprintf(path, sizeof(path), "class/iscsi_session/session%u/target_id", sid);
@@ -105,13 +107,12 @@ int sk_sys_reread(const struct sk_places *p, const struct sk_sys_lun *l, struct 
 	return store(p, path, "1\n", err);
 }
 
-bool sk_sys_is_disk(const struct sk_places *p, const struct sk_sys_lun *l, bool *ret_there)
+bool sk_sys_is_disk(const struct sk_places *p, const struct sk_sys_lun *l)
 {
 	SK_FD int root = sk_sys_root(p, false);
 	char path[200];
 	int64_t type;
 
-	*ret_there = l->disk[0] != '\0';
 	if (root < 0)
 		return false;
 	device(l, "type", path, sizeof(path));

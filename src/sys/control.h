@@ -33,8 +33,8 @@ void sk_sys_life(const struct sk_places *p, uint32_t sid, struct sk_sys_life *re
 int sk_sys_scan(const struct sk_places *p, uint32_t host, struct sk_err *err);
 /** sk_sys_reread - capacity and the like of one device */
 int sk_sys_reread(const struct sk_places *p, const struct sk_sys_lun *l, struct sk_err *err);
-/** sk_sys_is_disk - is @l of a type that gets a block device? and has it one yet (*ret_there)? */
-bool sk_sys_is_disk(const struct sk_places *p, const struct sk_sys_lun *l, bool *ret_there);
+/** sk_sys_is_disk - is @l of a type that gets a block device? */
+bool sk_sys_is_disk(const struct sk_places *p, const struct sk_sys_lun *l);
 /** sk_sys_xmit_priority - nice value of the kernel's sending work queue of a host */
 int sk_sys_xmit_priority(const struct sk_places *p, uint32_t host, int nice, struct sk_err *err);
 

@@ -11,7 +11,6 @@
 
 #define F(field) offsetof(struct sk_sys_session, field), sizeof(((struct sk_sys_session *)0)->field)
 
-/* FLAT is what a one-line listing and the search for an existing session need. */
 const struct sk_field sk_fields[] = {
 	{ "targetname", SK_OF_SESSION, SK_FIELD_TEXT, SK_SYS_FLAT, F(target) },
 	{ "tpgt", SK_OF_SESSION, SK_FIELD_I32, SK_SYS_FLAT, F(tpgt) },
@@ -23,9 +22,9 @@ const struct sk_field sk_fields[] = {
 
 	{ "initiatorname", SK_OF_SESSION, SK_FIELD_TEXT, SK_SYS_FULL, F(initiator) },
 	{ "username", SK_OF_SESSION, SK_FIELD_CHAP, SK_SYS_FULL, F(username) },
-	{ "password", SK_OF_SESSION, SK_FIELD_CHAP, SK_SYS_FULL, F(password) },
+	{ "password", SK_OF_SESSION, SK_FIELD_CHAP, SK_SYS_SECRETS, F(password) },
 	{ "username_in", SK_OF_SESSION, SK_FIELD_CHAP, SK_SYS_FULL, F(username_in) },
-	{ "password_in", SK_OF_SESSION, SK_FIELD_CHAP, SK_SYS_FULL, F(password_in) },
+	{ "password_in", SK_OF_SESSION, SK_FIELD_CHAP, SK_SYS_SECRETS, F(password_in) },
 	{ "recovery_tmo", SK_OF_SESSION, SK_FIELD_TMO, SK_SYS_FULL, F(recovery_tmo) },
 	{ "abort_tmo", SK_OF_SESSION, SK_FIELD_NUM, SK_SYS_FULL, F(abort_tmo) },
 	{ "lu_reset_tmo", SK_OF_SESSION, SK_FIELD_NUM, SK_SYS_FULL, F(lu_reset_tmo) },
@@ -35,8 +34,8 @@ const struct sk_field sk_fields[] = {
 	{ "immediate_data", SK_OF_SESSION, SK_FIELD_NUM, SK_SYS_FULL, F(immediate_data) },
 	{ "initial_r2t", SK_OF_SESSION, SK_FIELD_NUM, SK_SYS_FULL, F(initial_r2t) },
 	{ "max_outstanding_r2t", SK_OF_SESSION, SK_FIELD_NUM, SK_SYS_FULL, F(max_outstanding_r2t) },
-	{ "address", SK_OF_CONN, SK_FIELD_ADDR, SK_SYS_FULL, F(addr) },
-	{ "port", SK_OF_CONN, SK_FIELD_I32, SK_SYS_FULL, F(port) },
+	{ "address", SK_OF_CONN, SK_FIELD_ADDR, SK_SYS_CURRENT, F(addr) },
+	{ "port", SK_OF_CONN, SK_FIELD_I32, SK_SYS_CURRENT, F(port) },
 	{ "header_digest", SK_OF_CONN, SK_FIELD_NUM, SK_SYS_FULL, F(header_digest) },
 	{ "data_digest", SK_OF_CONN, SK_FIELD_NUM, SK_SYS_FULL, F(data_digest) },
 	{ "max_recv_dlength", SK_OF_CONN, SK_FIELD_NUM, SK_SYS_FULL, F(max_recv_dlength) },

@@ -40,12 +40,7 @@ static bool is_lun(const char *name)
 	return hctl(name, &l);
 }
 
-static bool is_old_block_link(const char *name)
-{
-	return strncmp(name, "block:", 6) == 0;
-}
-
-/* The single entry of block/; kernels of long ago had a link block:sdX instead. */
+/* The single entry of block/ */
 static void find_disk(int root, const char *dir, char *ret, size_t n)
 {
 	char path[SK_ATTR_PATH];
@@ -53,13 +48,8 @@ static void find_disk(int root, const char *dir, char *ret, size_t n)
 
 	snprintf(path, sizeof(path), "%s/block", dir);
 	sk_attr_names(root, path, NULL, &names);
-	if (names.n) {
-		snprintf(ret, n, "%.31s", names.name[0]);
-		return;
-	}
-	sk_attr_names(root, dir, is_old_block_link, &names);
 	if (names.n)
-		snprintf(ret, n, "%.31s", names.name[0] + 6);
+		snprintf(ret, n, "%.31s", names.name[0]);
 }
 
 static void read_size(int root, const char *dir, struct sk_sys_lun *l)
@@ -74,8 +64,19 @@ static void read_size(int root, const char *dir, struct sk_sys_lun *l)
 	if (sectors > 0 && size >= 512 && size <= 65536) {
 		l->block_size = (uint32_t)size;
 		l->blocks = (uint64_t)sectors / ((uint64_t)size / 512);
-		return;
 	}
+}
+
+/* What user sessions publish and the kernel has no file for */
+static void read_user(int root, const char *dir, struct sk_sys_lun *l)
+{
+	char path[SK_ATTR_PATH + 80];
+	int64_t sectors, size;
+
+	snprintf(path, sizeof(path), "%s/siskin/path", dir);
+	sk_attr_read(root, path, l->path, sizeof(l->path));
+	if (l->blocks)
+		return;
 	snprintf(path, sizeof(path), "%s/siskin/blocks", dir);
 	sectors = sk_attr_num(root, path, 0);
 	snprintf(path, sizeof(path), "%s/siskin/block_size", dir);
@@ -86,7 +87,7 @@ static void read_size(int root, const char *dir, struct sk_sys_lun *l)
 	}
 }
 
-static void read_lun(int root, const char *dir, struct sk_sys_lun *l)
+static void read_lun(int root, const char *dir, bool user, enum sk_sys_depth depth, struct sk_sys_lun *l)
 {
 	char path[SK_ATTR_PATH + 80];
 
@@ -95,12 +96,15 @@ static void read_lun(int root, const char *dir, struct sk_sys_lun *l)
 	find_disk(root, dir, l->disk, sizeof(l->disk));
 	if (l->disk[0])
 		snprintf(l->disk_state, sizeof(l->disk_state), "%s", l->state);
-	snprintf(path, sizeof(path), "%s/siskin/path", dir);
-	sk_attr_read(root, path, l->path, sizeof(l->path));
+	if (depth == SK_SYS_FLAT)
+		return;
 	read_size(root, dir, l);
+	if (user)
+		read_user(root, dir, l);
 }
 
-int sk_sys_luns(const struct sk_places *p, const struct sk_sys_session *s, sk_sys_lun_visit *visit, void *ctx)
+int sk_sys_luns(const struct sk_places *p, const struct sk_sys_session *s, enum sk_sys_depth depth, sk_sys_lun_visit *visit,
+		void *ctx)
 {
 	SK_FD int root = sk_sys_root(p, s->user);
 	SK_NAMES struct sk_names targets = { 0 };
@@ -121,7 +125,7 @@ int sk_sys_luns(const struct sk_places *p, const struct sk_sys_session *s, sk_sy
 
 			hctl(luns.name[i], &l);
 			snprintf(dir, sizeof(dir), "%s/%s", target, luns.name[i]);
-			read_lun(root, dir, &l);
+			read_lun(root, dir, s->user, depth, &l);
 			if (!l.state[0] && !l.disk[0])
 				continue; /* gone meanwhile */
 			count++;

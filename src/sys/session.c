@@ -118,7 +118,7 @@ static void complete(struct objects *o, enum sk_sys_depth depth, struct sk_sys_s
 		snprintf(s->addr, sizeof(s->addr), "%.127s", s->persistent_addr);
 		s->port = s->persistent_port;
 	}
-	if (!s->local_addr[0] && object(o, SK_OF_CONN, s) >= 0)
+	if (depth >= SK_SYS_FULL && !s->local_addr[0] && object(o, SK_OF_CONN, s) >= 0)
 		sk_attr_read(object(o, SK_OF_CONN, s), "local_ipaddr", s->local_addr, sizeof(s->local_addr));
 }
 

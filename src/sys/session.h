@@ -42,8 +42,13 @@ struct sk_sys_session {
 	int64_t immediate_data, initial_r2t, max_outstanding_r2t;
 };
 
-/** How much to read: each level includes the ones before it */
-enum sk_sys_depth { SK_SYS_FLAT, SK_SYS_FULL };
+/** How much to read: each level includes the ones before it. Every attribute is a file to open. */
+enum sk_sys_depth {
+	SK_SYS_FLAT,	/* what a one-line listing and the search for an existing session need */
+	SK_SYS_CURRENT, /* where it is connected now */
+	SK_SYS_FULL,	/* all but passwords */
+	SK_SYS_SECRETS,
+};
 
 /** Called in the incumbent's order (by the *name* of the sysfs directory: session1, session10, session2). */
 typedef bool sk_sys_visit(void *ctx, const struct sk_sys_session *s);
@@ -54,7 +59,9 @@ int sk_sys_session(const struct sk_places *p, uint32_t sid, enum sk_sys_depth de
 		   struct sk_err *err);
 
 typedef bool sk_sys_lun_visit(void *ctx, const struct sk_sys_lun *l);
-/** sk_sys_luns - the session's LUNs, in the order of the names of H:C:T:L */
-int sk_sys_luns(const struct sk_places *p, const struct sk_sys_session *s, sk_sys_lun_visit *visit, void *ctx);
+/** sk_sys_luns - the session's LUNs, in the order of the names of H:C:T:L; SK_SYS_FLAT: without path and size. Only sid
+ * and user of @s are looked at */
+int sk_sys_luns(const struct sk_places *p, const struct sk_sys_session *s, enum sk_sys_depth depth, sk_sys_lun_visit *visit,
+		void *ctx);
 
 #endif

@@ -125,6 +125,9 @@ static void identify(struct adoption *a, struct one *o)
 	if (o->ours)
 		return;
 	sk_record_free(o->node);
+	o->node = NULL;
+	if (sk_sys_session(p, o->s.sid, SK_SYS_SECRETS, &o->s, &err) < 0)
+		return; /* gone meanwhile */
 	o->keep = (struct sk_keep){ .up = true };
 	for (const struct one *b = a->one; b < o; b++)
 		o->slot += !strcmp(b->s.target, o->s.target) && !strcmp(b->s.persistent_addr, o->s.persistent_addr) &&
@@ -180,7 +183,7 @@ static int look(struct sk_kcmd *c, struct sk_err *err)
 
 	if (sk_sys_handle(p, SK_KERNEL_NAME, &a->handle, err) < 0)
 		return -1;
-	(void)sk_sys_sessions(p, SK_SYS_FULL, visit, a);
+	(void)sk_sys_sessions(p, SK_SYS_FLAT, visit, a); /* of ours all else is kept */
 	sk_keep_sweep(p, alive, (void *)(uintptr_t)p);
 	return 0;
 }

@@ -15,6 +15,7 @@
 
 #define STACK	    (256 << 10)
 #define ERRANDS_MAX 64
+#define LINGER_S    2 /* a thread without an errand waits so long for another one */
 #define LEAVE_S	    5
 
 struct queue {
@@ -24,6 +25,8 @@ struct queue {
 struct sk_crew {
 	pthread_mutex_t lock;
 	pthread_cond_t some, idle;	/* orders to do; nothing is under way any more */
+	pthread_cond_t errand;		/* for threads that linger */
+	unsigned errands_waiting, lingering;
 	struct queue orders, errands, finished;
 	unsigned errands_running, running;	/* threads on errands; chores and the order thread itself */
 	bool closing;
@@ -104,6 +107,32 @@ static void let_go_of_descriptors(int but)
 	(void)close_range((unsigned)but + 1, ~0U, 0);
 }
 
+static struct sk_chore *pop_errand(struct sk_crew *crew)
+{
+	struct sk_chore *c = pop(&crew->errands);
+
+	crew->errands_waiting -= c != NULL;
+	return c;
+}
+
+/* The next errand; NULL when none came for a while. With the lock held. */
+static struct sk_chore *next_errand(struct sk_crew *crew)
+{
+	struct sk_chore *c = pop_errand(crew);
+	struct timespec until;
+	int rc = 0;
+
+	if (c)
+		return c;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += LINGER_S;
+	crew->lingering++;
+	while (!(c = pop_errand(crew)) && !crew->closing && rc == 0)
+		rc = pthread_cond_timedwait(&crew->errand, &crew->lock, &until);
+	crew->lingering--;
+	return c;
+}
+
 static void *errand_thread(void *ctx)
 {
 	struct sk_crew *crew = ctx;
@@ -111,7 +140,7 @@ static void *errand_thread(void *ctx)
 
 	let_go_of_descriptors(crew->efd);
 	pthread_mutex_lock(&crew->lock);
-	while ((c = pop(&crew->errands))) {
+	while ((c = next_errand(crew))) {
 		pthread_mutex_unlock(&crew->lock);
 		c->work(c);
 		pthread_mutex_lock(&crew->lock);
@@ -172,6 +201,7 @@ static void on_finished(void *ctx, unsigned events)
 struct sk_crew *sk_crew_new(struct sk_loop *l, void (*before)(void *ctx), void *ctx, struct sk_err *err)
 {
 	struct sk_crew *crew = calloc(1, sizeof(*crew));
+	pthread_condattr_t monotonic;
 
 	if (!crew) {
 		sk_fail(err, SK_ENOMEM, "no memory");
@@ -181,6 +211,10 @@ struct sk_crew *sk_crew_new(struct sk_loop *l, void (*before)(void *ctx), void *
 	pthread_mutex_init(&crew->lock, NULL);
 	pthread_cond_init(&crew->some, NULL);
 	pthread_cond_init(&crew->idle, NULL);
+	pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&crew->errand, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	crew->orders.last = &crew->orders.first;
 	crew->errands.last = &crew->errands.first;
 	crew->finished.last = &crew->finished.first;
@@ -213,15 +247,15 @@ void sk_crew_order(struct sk_crew *crew, struct sk_chore *taken)
 
 void sk_crew_errand(struct sk_crew *crew, struct sk_chore *taken)
 {
+	struct sk_chore *c;
 	bool more;
 
 	pthread_mutex_lock(&crew->lock);
 	push(&crew->errands, taken);
-	more = crew->errands_running < ERRANDS_MAX;
-	if (more) {
-		crew->errands_running++;
-		crew->running++;
-	}
+	more = ++crew->errands_waiting > crew->lingering && crew->errands_running < ERRANDS_MAX;
+	crew->errands_running += more;
+	crew->running += more;
+	pthread_cond_signal(&crew->errand);
 	pthread_mutex_unlock(&crew->lock);
 	if (!more || start_thread(errand_thread, crew) == 0)
 		return;
@@ -229,9 +263,7 @@ void sk_crew_errand(struct sk_crew *crew, struct sk_chore *taken)
 	crew->errands_running--;
 	crew->running--;
 	if (crew->errands_running == 0) { /* nobody would ever come: on the thread there is */
-		struct sk_chore *c;
-
-		while ((c = pop(&crew->errands)))
+		while ((c = pop_errand(crew)))
 			push(&crew->orders, c);
 		pthread_cond_signal(&crew->some);
 	}
@@ -250,6 +282,7 @@ void sk_crew_free(struct sk_crew *crew)
 	pthread_mutex_lock(&crew->lock);
 	crew->closing = true;
 	pthread_cond_broadcast(&crew->some);
+	pthread_cond_broadcast(&crew->errand);
 	while (crew->running && pthread_cond_timedwait(&crew->idle, &crew->lock, &until) == 0)
 		continue;
 	left = crew->running;

@@ -38,11 +38,10 @@ struct looking {
 static bool look(void *ctx, const struct sk_sys_lun *l)
 {
 	struct looking *w = ctx;
-	bool there;
 
 	if (w->reread)
 		(void)sk_sys_reread(w->p, l, NULL);
-	if (sk_sys_is_disk(w->p, l, &there) && !there && !strcmp(l->state, "running")) {
+	if (!l->disk[0] && !strcmp(l->state, "running") && sk_sys_is_disk(w->p, l)) {
 		if (!w->missing)
 			w->first_missing = l->lun;
 		w->missing++;
@@ -59,14 +58,22 @@ static int block_devices_of(uint32_t host, uint32_t sid)
 	return sk_uevents_open(prefix);
 }
 
+/* Until the kernel has told of a block device; of what it tells on the way to one there is nothing to see yet. */
 static void wait_uevent(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char drop[SK_UEVENT_MAX];
+	uint64_t until = now_ms() + LOOK_MS, now = until - LOOK_MS;
+	bool block = false;
+	char text[8192];
 
-	(void)poll(&p, 1, LOOK_MS);
-	while (fd >= 0 && sk_uevents_next(fd, drop) > 0)
-		continue;
+	for (; !block && now < until; now = now_ms()) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		ssize_t n;
+
+		if (poll(&p, 1, (int)(until - now)) <= 0)
+			continue;
+		while ((n = recv(fd, text, sizeof(text), MSG_DONTWAIT)) > 0)
+			block |= memmem(text, strnlen(text, (size_t)n), "/block/", 7) != NULL;
+	}
 }
 
 int sk_kerrand_scan(struct sk_kcmd *c, struct sk_err *err)
@@ -80,13 +87,13 @@ int sk_kerrand_scan(struct sk_kcmd *c, struct sk_err *err)
 	if (c->nice)
 		(void)sk_sys_xmit_priority(p, c->host, c->nice, NULL); /* newer kernels have no such queue to set */
 	if (w.reread)
-		(void)sk_sys_luns(p, &s, look, &w);
+		(void)sk_sys_luns(p, &s, SK_SYS_FLAT, look, &w);
 	if (sk_sys_scan(p, c->host, err) < 0)
 		return sk_in(err, "scan");
 	until = now_ms() + DISKS_MS;
 	for (;;) {
 		w = (struct looking){ .p = p };
-		(void)sk_sys_luns(p, &s, look, &w);
+		(void)sk_sys_luns(p, &s, SK_SYS_FLAT, look, &w);
 		if (!w.missing)
 			return 0;
 		if (now_ms() >= until)
@@ -133,7 +140,7 @@ int sk_kerrand_flush(struct sk_kcmd *c, struct sk_err *err)
 	struct flushing f = { .p = c->k->t.places, .users = &c->text, .check = c->flag, .only_check = c->fresh };
 	struct sk_sys_session s = { .sid = c->sid, .host = c->host };
 
-	(void)sk_sys_luns(f.p, &s, flush, &f);
+	(void)sk_sys_luns(f.p, &s, SK_SYS_FLAT, flush, &f);
 	if (f.rc < 0)
 		*err = f.err;
 	return f.rc;

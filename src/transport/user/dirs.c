@@ -308,7 +308,7 @@ void sk_udir_sweep(const struct sk_places *p, uint32_t sid)
 	char path[400];
 
 	if (sk_sys_session(p, sid, SK_SYS_FULL, &s, &err) == 0 && s.user)
-		(void)sk_sys_luns(p, &s, sweep_lun, &w);
+		(void)sk_sys_luns(p, &s, SK_SYS_FULL, sweep_lun, &w);
 	sweep_loops(p, sid);
 	if (sk_udir_path(p, sid, "disk", path, sizeof(path), NULL) == 0) {
 		(void)umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);

@@ -255,12 +255,11 @@ static void luns_and_disks(void **st)
 	lun(t, "7:0:0:2", "sdc");
 	lun(t, "7:0:0:0", "");
 	lun(t, "7:0:0:16640", "");
-	link_to(t, "kernel/devices/platform/host7/session1/target7:0:0/7:0:0:16640/block:sdz", "nowhere");
 	put(t, "kernel/devices/platform/host7/session1/target7:0:0/power/control", "auto\n");
 	put(t, "kernel/devices/platform/host7/session1/target7:0:0/7:0:0/state", "running\n");
 	put(t, "kernel/devices/platform/host7/session1/target7:0:0/7:0:0:99/vendor", "gone\n");
 	assert_int_equal(sk_sys_session(&t->places, 1, SK_SYS_FLAT, &s, NULL), 0);
-	assert_int_equal(sk_sys_luns(&t->places, &s, keep, &x), 4);
+	assert_int_equal(sk_sys_luns(&t->places, &s, SK_SYS_FULL, keep, &x), 4);
 	assert_int_equal(x.l[0].lun, 0);
 	assert_string_equal(x.l[0].disk, "");
 	assert_int_equal(x.l[0].blocks, 0);
@@ -270,7 +269,7 @@ static void luns_and_disks(void **st)
 	assert_int_equal(x.l[1].blocks, 262144);
 	assert_string_equal(x.l[1].disk_state, "running");
 	assert_int_equal(x.l[2].lun, 16640);
-	assert_string_equal(x.l[2].disk, "sdz");
+	assert_string_equal(x.l[2].disk, "");
 	assert_int_equal(x.l[3].lun, 2);
 	assert_int_equal(x.l[3].host, 7);
 }

@@ -103,7 +103,7 @@ static void what_is_published_is_read_back(void **st)
 	struct sk_err err = { 0 };
 
 	assert_int_equal(sk_tree_create(t->places.rundir, &s, &err), 0);
-	assert_int_equal(sk_sys_session(&t->places, 3, SK_SYS_FULL, &r, &err), 0);
+	assert_int_equal(sk_sys_session(&t->places, 3, SK_SYS_SECRETS, &r, &err), 0);
 	snprintf(s.addr, sizeof(s.addr), IPV6_FULL); /* as the kernel spells it */
 	same_session(&s, &r);
 
@@ -113,13 +113,13 @@ static void what_is_published_is_read_back(void **st)
 	snprintf(s.addr, sizeof(s.addr), "192.0.2.9");
 	snprintf(s.transport, sizeof(s.transport), "bnx2i");
 	assert_int_equal(sk_tree_create(t->places.rundir, &s, &err), 0); /* in place of the first */
-	assert_int_equal(sk_sys_session(&t->places, 3, SK_SYS_FULL, &r, &err), 0);
+	assert_int_equal(sk_sys_session(&t->places, 3, SK_SYS_SECRETS, &r, &err), 0);
 	same_session(&s, &r);
 
 	s.tgt_reset_tmo = 7;
 	s.port = 99;
 	assert_int_equal(sk_tree_update(t->places.rundir, &s, &err), 0);
-	assert_int_equal(sk_sys_session(&t->places, 3, SK_SYS_FULL, &r, &err), 0);
+	assert_int_equal(sk_sys_session(&t->places, 3, SK_SYS_SECRETS, &r, &err), 0);
 	same_session(&s, &r);
 }
 
@@ -212,7 +212,7 @@ static void luns_come_change_and_go(void **st)
 	assert_int_equal(sk_tree_add_lun(run, 4, &a, NULL), 0);
 	assert_int_equal(sk_tree_add_lun(run, 4, &b, NULL), 0);
 	assert_int_equal(sk_tree_add_lun(run, 4, &c, NULL), 0);
-	assert_int_equal(sk_sys_luns(&t->places, &s, see_lun, &x), 3);
+	assert_int_equal(sk_sys_luns(&t->places, &s, SK_SYS_FULL, see_lun, &x), 3);
 	assert_int_equal(x.lun[0].lun, 0);
 	assert_string_equal(x.lun[0].disk, "");
 	assert_int_equal(x.lun[1].lun, 1);
@@ -231,7 +231,7 @@ static void luns_come_change_and_go(void **st)
 	assert_int_equal(sk_tree_remove_lun(run, 4, 0, NULL), 0);
 	assert_int_equal(sk_tree_remove_lun(run, 4, 0, NULL), 0);
 	x.n = 0;
-	assert_int_equal(sk_sys_luns(&t->places, &s, see_lun, &x), 2);
+	assert_int_equal(sk_sys_luns(&t->places, &s, SK_SYS_FULL, see_lun, &x), 2);
 	assert_int_equal(x.lun[0].blocks, 4096);
 	assert_string_equal(x.lun[0].state, "blocked");
 	assert_int_equal(sk_tree_set_state(run, 4, "LOGGED_OUT", NULL), -1);
@@ -307,7 +307,7 @@ static void a_reader_sees_whole_sessions_while_they_come_and_go(void **st)
 
 	assert_int_equal(pthread_create(&th, NULL, come_and_go, &c), 0);
 	while (!c.stop)
-		sk_sys_sessions(&c.t->places, SK_SYS_FULL, whole, &n);
+		sk_sys_sessions(&c.t->places, SK_SYS_SECRETS, whole, &n);
 	pthread_join(th, NULL);
 	assert_false(exists(c.t, "run/sys/devices/platform/host8"));
 	assert_false(exists(c.t, "run/sys/devices/platform/.host8.gone"));
