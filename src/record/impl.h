@@ -8,13 +8,14 @@
 #include "record/schema.h"
 
 struct sk_value {
-	char *text;	/* owned; NULL = the schema's default */
+	char *text;	/* owned, or the schema's own default text; NULL: nobody said, which means the default too */
 	char *raw;	/* owned; what the file said when that was not acceptable; kept until someone sets the key */
 	enum sk_origin origin;
 };
 
 struct sk_record {
 	enum sk_record_kind kind;
+	unsigned shared;	/* owners besides the first */
 	struct sk_buf extra;	/* lines that were not understood, each with its newline */
 	struct sk_value v[];	/* one per row of sk_schema */
 };

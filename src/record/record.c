@@ -15,6 +15,20 @@ static void forget(char **text)
 	*text = NULL;
 }
 
+/* Most values of most records are the default: those have no copy of their own. */
+static char *own_text(size_t i, const char *text)
+{
+	return strcmp(text, sk_schema[i].def) == 0 ? (char *)(uintptr_t)sk_schema[i].def : strdup(text);
+}
+
+static void forget_value(struct sk_value *v, size_t i)
+{
+	if (v->text == sk_schema[i].def)
+		v->text = NULL;
+	forget(&v->text);
+	forget(&v->raw);
+}
+
 struct sk_record *sk_record_new(enum sk_record_kind kind, struct sk_err *err)
 {
 	struct sk_record *r = calloc(1, sizeof(*r) + sk_schema_count * sizeof(r->v[0]));
@@ -27,11 +41,14 @@ struct sk_record *sk_record_new(enum sk_record_kind kind, struct sk_err *err)
 	return r;
 }
 
-static bool copy_text(char **to, const char *from)
+static bool copy_value(struct sk_value *to, const struct sk_value *from, size_t i)
 {
-	if (from)
-		*to = strdup(from);
-	return !from || *to;
+	to->origin = from->origin;
+	if (from->text)
+		to->text = own_text(i, from->text);
+	if (from->raw)
+		to->raw = strdup(from->raw);
+	return (!from->text || to->text) && (!from->raw || to->raw);
 }
 
 struct sk_record *sk_record_copy(const struct sk_record *r, struct sk_err *err)
@@ -42,8 +59,7 @@ struct sk_record *sk_record_copy(const struct sk_record *r, struct sk_err *err)
 		return NULL;
 	sk_buf_add(&n->extra, r->extra.p, r->extra.n);
 	for (size_t i = 0; i < sk_schema_count; i++) {
-		n->v[i].origin = r->v[i].origin;
-		if (!copy_text(&n->v[i].text, r->v[i].text) || !copy_text(&n->v[i].raw, r->v[i].raw))
+		if (!copy_value(&n->v[i], &r->v[i], i))
 			goto undo;
 	}
 	if (!n->extra.nomem)
@@ -54,14 +70,23 @@ undo:
 	return NULL;
 }
 
+struct sk_record *sk_record_share(const struct sk_record *r)
+{
+	struct sk_record *same = (struct sk_record *)(uintptr_t)r;
+
+	same->shared++;
+	return same;
+}
+
 void sk_record_free(struct sk_record *r)
 {
-	if (!r)
+	if (!r || r->shared) {
+		if (r)
+			r->shared--;
 		return;
-	for (size_t i = 0; i < sk_schema_count; i++) {
-		forget(&r->v[i].text);
-		forget(&r->v[i].raw);
 	}
+	for (size_t i = 0; i < sk_schema_count; i++)
+		forget_value(&r->v[i], i);
 	sk_buf_wipe(&r->extra);
 	free(r);
 }
@@ -110,12 +135,12 @@ bool sk_record_bool(const struct sk_record *r, const char *key)
 
 int sk_value_put(struct sk_record *r, size_t i, const char *text, enum sk_origin origin, struct sk_err *err)
 {
-	char *copy = strdup(text);
+	char *copy = own_text(i, text);
 
+	assert(!r->shared);
 	if (!copy)
 		return sk_fail(err, SK_ENOMEM, "no memory");
-	forget(&r->v[i].text);
-	forget(&r->v[i].raw);
+	forget_value(&r->v[i], i);
 	r->v[i].text = copy;
 	r->v[i].origin = origin;
 	return 0;
@@ -128,9 +153,9 @@ bool sk_record_unset(struct sk_record *r, const char *key)
 
 	if (!row)
 		return false;
+	assert(!r->shared);
 	v = &r->v[sk_schema_index(row)];
-	forget(&v->text);
-	forget(&v->raw);
+	forget_value(v, sk_schema_index(row));
 	v->origin = SK_FROM_DEFAULT;
 	return true;
 }

@@ -34,6 +34,9 @@ enum sk_origin {
 
 struct sk_record *sk_record_new(enum sk_record_kind kind, struct sk_err *err);	/* built-in defaults */
 struct sk_record *sk_record_copy(const struct sk_record *r, struct sk_err *err);
+/** sk_record_share - one more owner of the same record, which nobody changes from now on; all of one thread. The last
+ * sk_record_free frees it */
+struct sk_record *sk_record_share(const struct sk_record *r);
 void sk_record_free(struct sk_record *r);	/* NULL is fine; wipes secrets */
 enum sk_record_kind sk_record_kind(const struct sk_record *r);
 

@@ -40,23 +40,39 @@ static void do_halt(struct sk_session *s)
 
 /* --- resolving ----------------------------------------------------------------------------------------------- */
 
-static void resolved(struct sk_session *s, const struct sk_addrs *addrs)
+bool sk_addrs_keep(struct addrs *to, unsigned n, const struct sockaddr_storage *a)
+{
+	struct sockaddr_storage *copy = reallocarray(NULL, n, sizeof(*a));
+
+	if (!copy)
+		return false;
+	memcpy(copy, a, n * sizeof(*a));
+	free(to->a);
+	*to = (struct addrs){ n, copy };
+	return true;
+}
+
+static void resolved(struct sk_session *s, unsigned n, const struct sockaddr_storage *a)
 {
 	struct sk_err err = { 0 };
 
-	s->addrs = *addrs;
-	for (unsigned i = 0; s->m.redirected && i < addrs->n; i++) {
-		if (sk_policy_redirect_ok(&s->from, &addrs->a[i], &err) == 0)
+	if (!sk_addrs_keep(&s->addrs, n, a)) {
+		sk_fail(&err, SK_ENOMEM, "no memory");
+		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVE_FAILED, .why = &err });
+		return;
+	}
+	for (unsigned i = 0; s->m.redirected && i < n; i++) {
+		if (sk_policy_redirect_ok(&s->from, &s->addrs.a[i], &err) == 0)
 			continue;
 		sk_session_post(
 			s, (struct sk_sm_event){ .kind = SK_SM_REFUSED, .cause = SK_CAUSE_REDIRECTS, .why = &err });
 		return;
 	}
-	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVED, .n_addrs = addrs->n });
+	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVED, .n_addrs = n });
 }
 
 /* Addresses that worked, of the portal that is tried; NULL: none are known. */
-static const struct sk_addrs *known(const struct sk_session *s)
+static const struct addrs *known(const struct sk_session *s)
 {
 	if (s->m.redirected)
 		return NULL;
@@ -72,7 +88,7 @@ void sk_session_no_answer(void *ctx)
 	sk_notice(SK_ROOM_SESSION, "target %s: name servers do not answer for %s: the address that worked last is used", s->target.s,
 		  s->host);
 	stop_resolving(s);
-	resolved(s, known(s));
+	resolved(s, known(s)->n, known(s)->a);
 }
 
 static void on_resolved(void *ctx, const struct sk_addrs *addrs, const struct sk_err *err)
@@ -82,9 +98,9 @@ static void on_resolved(void *ctx, const struct sk_addrs *addrs, const struct sk
 	s->resolving = NULL;
 	sk_timer_at(s->patience, UINT64_MAX);
 	if (!err && addrs->n)
-		resolved(s, addrs);
+		resolved(s, addrs->n, addrs->a);
 	else if (known(s)) /* DNS is away: the addresses that worked last */
-		resolved(s, known(s));
+		resolved(s, known(s)->n, known(s)->a);
 	else
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVE_FAILED, .why = err });
 }
@@ -96,7 +112,7 @@ static void do_resolve(struct sk_session *s)
 	struct sk_err err = { 0 };
 
 	if (!s->m.redirected && s->good.n && s->m.attempts % 3 != 0) {
-		resolved(s, &s->good); /* a name that moved is found at every third attempt */
+		resolved(s, s->good.n, s->good.a); /* a name that moved is found at every third attempt */
 		return;
 	}
 	s->resolving = sk_loop_resolve(s->all->cfg.loop, host, port, on_resolved, s, &err);
@@ -142,7 +158,7 @@ static void do_up(struct sk_session *s)
 {
 	s->health = SK_HEALTH_LOGGED_IN;
 	if (!s->m.redirected)
-		s->good = s->addrs;
+		(void)sk_addrs_keep(&s->good, s->addrs.n, s->addrs.a);
 	sk_say_up(s);
 	sk_session_answer(s, SK_RES_SUCCESS, true);
 }

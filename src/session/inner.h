@@ -22,7 +22,20 @@ struct asker {			/* somebody who asked for its end, or for a rescan */
 	void *ctx;
 };
 
+/* What a resolver found. Almost always one: a struct sk_addrs would be most of a session's memory. */
+struct addrs {
+	unsigned n;
+	struct sockaddr_storage *a;	/* owned */
+};
+
 #define EVENTS_MAX 8
+
+/* Events to be dealt with, one after another; those of the acts of one wait for their turn. */
+struct queue {
+	unsigned n;
+	struct sk_sm_event events[EVENTS_MAX];
+	struct sk_err whys[EVENTS_MAX];
+};
 
 struct sk_session {
 	struct sk_sessions *all;
@@ -41,19 +54,16 @@ struct sk_session {
 	unsigned slot;
 	struct sk_isid isid;
 
-	struct sk_addrs addrs;		/* of the portal being tried */
-	struct sk_addrs good;		/* of the persistent portal, when it last worked */
-	struct sk_addrs hint;		/* of an adopted session: where it was connected; for want of anything better */
+	struct addrs addrs;		/* of the portal being tried */
+	struct addrs good;		/* of the persistent portal, when it last worked */
+	struct addrs hint;		/* of an adopted session: where it was connected; for want of anything better */
 	struct sk_portal redirect;	/* where the target sent us */
 	struct sk_portal current;	/* the numeric address of the last connection */
 	struct sockaddr_storage from;	/* who redirected us */
 	struct sk_job *resolving;
 	struct sk_login *login;
 
-	struct sk_sm_event events[EVENTS_MAX];
-	struct sk_err whys[EVENTS_MAX];
-	unsigned n_events;
-	bool running;
+	struct queue *running;		/* NULL: no event is being dealt with */
 
 	bool slot_held;			/* counted in all->under_way */
 	bool slot_relogin;		/* ... and in all->relogins */
@@ -109,6 +119,7 @@ void sk_talk_end(struct sk_session *s);
 /* act.c: what the machine asks for */
 void sk_session_do(struct sk_session *s, unsigned acts);
 void sk_session_no_answer(void *s);	/* the patience with name servers is over */
+bool sk_addrs_keep(struct addrs *to, unsigned n, const struct sockaddr_storage *a);	/* false: no memory */
 void sk_session_give_up(struct sk_session *s);	/* answers whoever asked for a logout or a rescan */
 
 /* say.c: the log */

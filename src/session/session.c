@@ -32,20 +32,10 @@ static void step(struct sk_session *s, struct sk_sm_event *ev)
 		sk_timer_at(s->timer, s->m.deadline_ms);
 }
 
-void sk_session_post(struct sk_session *s, struct sk_sm_event ev)
+static void run(struct sk_session *s, struct queue *q)
 {
-	if (s->dead || s->n_events == EVENTS_MAX) /* never that many: each act posts at most one */
-		return;
-	if (ev.why) {
-		s->whys[s->n_events] = *ev.why;
-		ev.why = &s->whys[s->n_events];
-	}
-	s->events[s->n_events++] = ev;
-	if (s->running)
-		return;
-	s->running = true;
-	for (unsigned i = 0; i < s->n_events && !s->dead; i++) {
-		struct sk_sm_event now = s->events[i];
+	for (unsigned i = 0; i < q->n && !s->dead; i++) {
+		struct sk_sm_event now = q->events[i];
 		struct sk_err why;
 
 		if (now.why) {
@@ -54,8 +44,26 @@ void sk_session_post(struct sk_session *s, struct sk_sm_event ev)
 		}
 		step(s, &now);
 	}
-	s->n_events = 0;
-	s->running = false;
+}
+
+void sk_session_post(struct sk_session *s, struct sk_sm_event ev)
+{
+	struct queue mine, *q = s->running ? s->running : &mine;
+
+	if (!s->running)
+		mine.n = 0;
+	if (s->dead || q->n == EVENTS_MAX) /* never that many: each act posts at most one */
+		return;
+	if (ev.why) {
+		q->whys[q->n] = *ev.why;
+		ev.why = &q->whys[q->n];
+	}
+	q->events[q->n++] = ev;
+	if (s->running)
+		return;
+	s->running = &mine;
+	run(s, &mine);
+	s->running = NULL;
 }
 
 /* An attempt begins only with a slot; what only ends something needs none. */
@@ -208,6 +216,9 @@ void sk_session_free(struct sk_session *s)
 	sk_session_answer(s, SK_RES_ISCSID_COMM_ERR, false);
 	sk_session_give_up(s);
 	sk_record_free(s->node);
+	free(s->addrs.a);
+	free(s->good.a);
+	free(s->hint.a);
 	free(s);
 }
 

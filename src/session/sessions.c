@@ -422,20 +422,21 @@ static void read_tag(struct sk_session *s, const char *tag)
 /* Where a running session is connected, as it shows it. */
 static void take_hint(struct sk_session *s, const struct sk_sys_session *there)
 {
-	struct sockaddr_in *in = (struct sockaddr_in *)(void *)&s->hint.a[0];
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)&s->hint.a[0];
+	struct sockaddr_storage a = { 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)(void *)&a;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)&a;
 
 	if (there->port < 1 || there->port > 65535)
 		return;
 	if (inet_pton(AF_INET, there->addr, &in->sin_addr) == 1) {
 		in->sin_family = AF_INET;
 		in->sin_port = htons((uint16_t)there->port);
-		s->hint.n = 1;
 	} else if (inet_pton(AF_INET6, there->addr, &in6->sin6_addr) == 1) {
 		in6->sin6_family = AF_INET6;
 		in6->sin6_port = htons((uint16_t)there->port);
-		s->hint.n = 1;
 	}
+	if (a.ss_family)
+		(void)sk_addrs_keep(&s->hint, 1, &a);
 }
 
 /* What its last login left behind: the portal group it is with, the address it led to. */
@@ -443,7 +444,7 @@ static void learn(struct sk_session *s)
 {
 	struct sk_sys_session there;
 
-	if (!s->t->places || sk_sys_session(s->t->places, s->t->ops->sid(s->x), SK_SYS_FLAT, &there, NULL) < 0)
+	if (!s->t->places || sk_sys_session(s->t->places, s->t->ops->sid(s->x), SK_SYS_CURRENT, &there, NULL) < 0)
 		return;
 	if (there.tpgt >= 0)
 		s->group = there.tpgt;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -133,6 +134,20 @@ static struct sk_chore *next_errand(struct sk_crew *crew)
 	return c;
 }
 
+/* The C library keeps the stack for the next thread, and gives its pages back only when they are not locked. */
+static void unlock_stack(void)
+{
+	pthread_attr_t attr;
+	void *at;
+	size_t n;
+
+	if (pthread_getattr_np(pthread_self(), &attr) != 0)
+		return;
+	if (pthread_attr_getstack(&attr, &at, &n) == 0)
+		(void)munlock(at, n);
+	pthread_attr_destroy(&attr);
+}
+
 static void *errand_thread(void *ctx)
 {
 	struct sk_crew *crew = ctx;
@@ -150,6 +165,7 @@ static void *errand_thread(void *ctx)
 	crew->running--;
 	pthread_cond_broadcast(&crew->idle);
 	pthread_mutex_unlock(&crew->lock);
+	unlock_stack();
 	return NULL;
 }
 

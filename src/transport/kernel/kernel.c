@@ -424,11 +424,7 @@ static struct sk_xsess *kernel_create(struct sk_transport *t, const struct sk_xs
 	snprintf(x->initiator, sizeof(x->initiator), "%s", cfg->initiator);
 	snprintf(x->iface, sizeof(x->iface), "%s", cfg->iface);
 	snprintf(x->tag, sizeof(x->tag), "%s", cfg->tag ? cfg->tag : "");
-	x->node = sk_record_copy(cfg->node, err);
-	if (!x->node) {
-		free(x);
-		return NULL;
-	}
+	x->node = sk_record_share(cfg->node);
 	x->next = x->k->first;
 	x->k->first = x;
 	return x;
