@@ -198,12 +198,11 @@ static bool failed_meanwhile(const struct sk_kernel *k, uint32_t sid)
 	return false;
 }
 
-static enum sk_xsess_health health_of(const struct sk_kernel *k, const struct one *o)
+enum sk_xsess_health sk_kernel_health(const struct sk_sys_life *life, bool failed_meanwhile)
 {
-	if (!strcmp(o->life.session, "FREE"))
+	if (!strcmp(life->session, "FREE"))
 		return SK_HEALTH_FREE;
-	if (strcmp(o->life.session, "LOGGED_IN") != 0 || (o->life.conn[0] && strcmp(o->life.conn, "up") != 0) ||
-	    failed_meanwhile(k, o->s.sid))
+	if (strcmp(life->session, "LOGGED_IN") != 0 || (life->conn[0] && strcmp(life->conn, "up") != 0) || failed_meanwhile)
 		return SK_HEALTH_FAILED;
 	return SK_HEALTH_LOGGED_IN;
 }
@@ -237,7 +236,7 @@ static void take_away(const struct adoption *a, const struct one *o)
 static void take_over(struct adoption *a, struct one *o)
 {
 	struct sk_xsess_cfg cfg = { .node = o->node, .initiator = o->keep.initiator, .tag = o->keep.tag };
-	enum sk_xsess_health health = health_of(a->k, o);
+	enum sk_xsess_health health = sk_kernel_health(&o->life, failed_meanwhile(a->k, o->s.sid));
 	struct sk_err err = { 0 };
 	struct sk_xsess *x;
 

@@ -189,6 +189,9 @@ void sk_kernel_end_conn_lost(struct sk_xsess *x);
 void sk_kernel_end_destroyed(struct sk_xsess *x);
 
 /* adopt.c */
+/** sk_kernel_health - of a session that is found; a connection without a state (older kernels) is none that is known to be
+ * bad. @failed_meanwhile: an event said so */
+enum sk_xsess_health sk_kernel_health(const struct sk_sys_life *life, bool failed_meanwhile);
 int sk_kernel_adopt(struct sk_transport *t,
 		    void (*found)(void *ctx, struct sk_xsess *x, struct sk_record *taken_node, enum sk_xsess_health health),
 		    void (*over)(void *ctx), const struct sk_transport_events *ev, void *ctx, struct sk_err *err);

@@ -12,6 +12,7 @@ import pathlib
 import shlex
 import signal
 
+from cache import BUILD
 from net import inside
 
 
@@ -195,3 +196,38 @@ class Odd:
             self.job.wait().ok()
             self.job = None
             self.guest.run(["rm", self.path])
+
+
+class Null:
+    """bench's null target: every name is a target of it with one LUN of zeroes, many connections cost it nothing."""
+
+    def __init__(self, guest):
+        self.guest, self.job = guest, None
+
+    def start(self):
+        self.job = self.guest.start([BUILD / "bench" / "null-target", "--port", "3260", "--luns", "1"], timeout=36000, live=self.ignore)
+        self.guest.wait_until("ss -Hltn 'sport = :3260' | grep -q .", "the null target")
+        return self
+
+    @staticmethod
+    def ignore(fd, data):
+        """Output comes while it runs."""
+
+    def count(self):
+        """Sessions there are, logins there were."""
+        before = len(self.said())
+        self.job.kill(signal.SIGUSR2)
+        words = self.guest.wait_until(lambda: self.said()[before:], "an answer of the null target")[0].split()
+        return int(words[1]), int(words[3])
+
+    def said(self):
+        return b"".join(self.job.data[1]).decode().rpartition("\n")[0].split("\n")[1:]
+
+    def drop(self):
+        """Closes every connection."""
+        self.job.kill(signal.SIGUSR1)
+
+    def stop(self):
+        if self.job:
+            self.job.kill(signal.SIGTERM)
+            self.job.wait()
