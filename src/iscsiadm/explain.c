@@ -130,7 +130,7 @@ static void gather(struct story *t)
 
 	t->facts.user = t->s->user;
 	take_timers(t, r);
-	(void)sk_sys_luns(&t->adm->places, t->s, take_disk, t);
+	(void)sk_sys_luns(&t->adm->places, t->s, SK_SYS_FLAT, take_disk, t);
 	for (size_t i = 0; said && i < json_object_array_length(said); i++)
 		sk_buf_printf(&t->advice, "%s\n", json_object_get_string(json_object_array_get_idx(said, i)));
 	sk_adm_advise(&t->facts, &t->advice);

@@ -368,8 +368,8 @@ static void look_for_users(void *ctx)
 	struct leaving *w = ctx;
 	struct sk_sys_session s = { 0 };
 
-	if (sk_sys_session(&w->places, w->sid, SK_SYS_FULL, &s, NULL) == 0)
-		(void)sk_sys_luns(&w->places, &s, is_free, w);
+	if (sk_sys_session(&w->places, w->sid, SK_SYS_FLAT, &s, NULL) == 0)
+		(void)sk_sys_luns(&w->places, &s, SK_SYS_FLAT, is_free, w);
 }
 
 static void stays(struct sk_offer *o, const char *why)

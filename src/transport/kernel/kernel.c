@@ -376,30 +376,25 @@ static void after_timers(struct sk_kcmd *c)
 /* Without a connection the kernel takes none but the replacement timeout; all are set again before the next login. */
 static int kernel_timers(struct sk_xsess *x, const struct sk_record *node, sk_timers_fn *fn, void *ctx, struct sk_err *err)
 {
-	struct sk_record *copy;
 	struct sk_kcmd *c;
 
 	if (!x->o || !x->up_once)
 		return sk_fail(err, SK_ENOTCONN, "the session has no connection");
-	copy = sk_record_copy(node, err);
-	c = copy ? sk_kcmd_new(x->k, x, sk_kstep_timers, after_timers, err) : NULL;
-	if (!c) {
-		sk_record_free(copy);
+	c = sk_kcmd_new(x->k, x, sk_kstep_timers, after_timers, err);
+	if (!c)
 		return -1;
-	}
 	c->params = malloc(sizeof(*c->params));
 	if (!c->params) {
-		sk_record_free(copy);
 		sk_kcmd_drop(c);
 		return sk_fail(err, SK_ENOMEM, "no memory");
 	}
-	sk_kparams_timers(c->params, copy);
+	sk_kparams_timers(c->params, node);
 	if (x->st != SK_K_UP)
 		c->params->n = 1;	/* the replacement timeout is the first */
 	c->timers = fn;
 	c->timers_ctx = ctx;
 	sk_record_free(x->node);
-	x->node = copy;
+	x->node = sk_record_share(node);
 	keep_again(x);
 	sk_kcmd_order(c);
 	return 0;
