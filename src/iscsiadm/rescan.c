@@ -40,7 +40,7 @@ static void work(const struct sk_places *places, const struct sk_sys_session *s,
 	struct sk_places copy = *places;
 	uint8_t code;
 
-	sk_sys_luns(places, s, reread_one, &copy);
+	sk_sys_luns(places, s, SK_SYS_FLAT, reread_one, &copy);
 	code = sk_sys_scan(places, s->host, NULL) < 0 ? SK_RES_ERR : 0;
 	_exit(write(fd, &code, 1) != 1);
 }
