@@ -3,6 +3,7 @@
 import math
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import time
@@ -31,9 +32,12 @@ def isnsd(tmp_path):
 
 @pytest.fixture
 def ready(make_instance):
-    """ready(portal, kind, poll) - an instance that will discover there once it starts"""
+    """ready((kind, portal, interval), …) - an instance that will discover there once it starts"""
+    made = []
+
     def make(*sources, **kw):
         i = make_instance(**kw)
+        made.append(i)
         for kind, portal, poll in sources:
             word = "sendtargets" if kind == "st" else kind
             db = ["-m", "discoverydb", "-t", kind, "-p", portal]
@@ -41,7 +45,12 @@ def ready(make_instance):
             i.adm(*db, "-o", "update", "-n", f"discovery.{word}.use_discoveryd", "-v", "Yes",
                   "-n", f"discovery.{word}.discoveryd_poll_inval", "-v", poll).ok()
         return i
-    return make
+
+    yield make
+    for i in made:              # who logs out at the end must not have it logged in again
+        i.stop()
+        for kind in ("send_targets", "isns"):
+            shutil.rmtree(i.db / kind, ignore_errors=True)
 
 
 def sessions(instance):
