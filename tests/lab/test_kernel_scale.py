@@ -67,6 +67,7 @@ def working(lab):
     return words == [str(MANY), "LOGGED_IN", str(MANY), "up"]
 
 
+@pytest.mark.full  # strace makes it half a minute long
 def test_one_session_costs_the_same_among_many(lab, target, iscsid):
     records(lab, FEW)
     few = log_in(lab)
