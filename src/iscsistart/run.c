@@ -75,6 +75,29 @@ static void done(void *ctx, const struct sk_outcome *o)
 	conclude(job, o->code, NULL); /* the log has the reason */
 }
 
+struct look {
+	const struct sk_start_job *job;
+	bool up;
+};
+
+static bool is_up(void *ctx, const struct sk_session_info *info)
+{
+	struct look *l = ctx;
+
+	l->up = strcmp(info->connection, "LOGGED IN") == 0 && info->port == l->job->port &&
+		strcmp(info->target, l->job->target) == 0 && strcmp(info->host, l->job->address) == 0;
+	return !l->up;
+}
+
+/* Logged in, its disks being looked for: that comes to an end by itself. */
+static bool scanning(const struct sk_start_job *job)
+{
+	struct look l = { .job = job };
+
+	(void)sk_sessions_list(job->run->sessions, is_up, &l);
+	return l.up;
+}
+
 /* The others have had their time. */
 static void on_grace(void *ctx)
 {
@@ -84,7 +107,7 @@ static void on_grace(void *ctx)
 	sk_fail(&err, SK_ETIME, "not there %d s after the first target; not waited for any longer",
 		GRACE_MS / 1000);
 	for (unsigned i = 0; i < run->jobs->n; i++)
-		if (!run->jobs->v[i].over)
+		if (!run->jobs->v[i].over && !scanning(&run->jobs->v[i]))
 			conclude(&run->jobs->v[i], SK_RES_TRANS_TIMEOUT, &err);
 }
 
