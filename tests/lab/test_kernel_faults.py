@@ -34,7 +34,7 @@ def test_io_survives_a_target_that_is_killed_and_restarted(lab, conf, make_tgtd,
     discover(lab)
     disk, = login(lab, f"{IQN}:a")
     io = lab.start(f"fio --name=v --filename={disk} --rw=randwrite --bs=4k --size=8M --verify=crc32c --direct=1 "
-                   "--time_based=0 --loops=4 --output-format=terse >/dev/null", timeout=90)
+                   "--time_based=0 --loops=4 --output-format=terse >/dev/null", timeout=300)
     tgtd.kill()
     until(lab, "FAILED")
     tgtd.start()

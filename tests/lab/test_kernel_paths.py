@@ -75,7 +75,7 @@ def test_three_portals_through_two_nics_stay_on_them(lab, array, iscsid):
     check_traffic(lab, "bymac", NICS[1])
     # one NIC goes: its sessions wait for it, the other's do not notice
     array.cables[0].cut()
-    lab.wait_until(lambda: state_through(lab, "byname") == ["FAILED"] * 3, "the sessions of the NIC that was cut", 30)
+    lab.wait_until(lambda: state_through(lab, "byname") == ["FAILED"] * 3, "the sessions of the NIC that was cut", 60)
     assert state_through(lab, "bymac") == ["LOGGED_IN"] * 3
     check_traffic(lab, "bymac", NICS[1])
     assert connections(lab) == [("10.1.0.2", NICS[1])] * 3
@@ -86,7 +86,7 @@ def test_three_portals_through_two_nics_stay_on_them(lab, array, iscsid):
     lab.run("iscsiadm -m session -P 1").ok()
     assert state_through(lab, "byname") == ["FAILED"] * 3
     lab.run(f"ip addr add 10.1.0.1/24 dev {NICS[0]}").ok()
-    lab.wait_until(lambda: state_through(lab, "byname") == ["LOGGED_IN"] * 3, "the sessions of the NIC that came back", 60)
+    lab.wait_until(lambda: state_through(lab, "byname") == ["LOGGED_IN"] * 3, "the sessions of the NIC that came back", 120)
     assert sorted(connections(lab)) == [("10.1.0.1", NICS[0])] * 3 + [("10.1.0.2", NICS[1])] * 3
     check_traffic(lab, "byname", NICS[0])
     lab.run("iscsiadm -m node --logoutall=all", timeout=120).ok()
