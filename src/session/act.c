@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "session/inner.h"
 
 #define PATIENCE_MS 1000	/* with name servers, when there are addresses that worked */
@@ -19,9 +20,17 @@ static const struct sk_transport_ops *ops(const struct sk_session *s)
 	return s->t->ops;
 }
 
+/* Several addresses are tried at once, where the transport can; the machine then sees one connect. */
+static bool races(const struct sk_session *s)
+{
+	return s->addrs.n > 1 && s->t->ops->open_any;
+}
+
 const struct sockaddr_storage *sk_session_addr(const struct sk_session *s)
 {
-	return &s->addrs.a[s->m.addr < s->addrs.n ? s->m.addr : 0];
+	unsigned at = races(s) ? s->won : s->m.addr;
+
+	return &s->addrs.a[at < s->addrs.n ? at : 0];
 }
 
 static void stop_resolving(struct sk_session *s)
@@ -68,7 +77,7 @@ static void resolved(struct sk_session *s, unsigned n, const struct sockaddr_sto
 			s, (struct sk_sm_event){ .kind = SK_SM_REFUSED, .cause = SK_CAUSE_REDIRECTS, .why = &err });
 		return;
 	}
-	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVED, .n_addrs = n });
+	sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_RESOLVED, .n_addrs = races(s) ? 1 : n });
 }
 
 /* Addresses that worked, of the portal that is tried; NULL: none are known. */
@@ -135,12 +144,41 @@ static void set_current(struct sk_session *s)
 	s->current.port = s->m.redirected ? s->redirect.port : s->port;
 }
 
+void sk_session_connected(struct sk_session *s)
+{
+	if (!races(s))
+		return;
+	s->won = ops(s)->won(s->x);
+	set_current(s);
+}
+
+/* The one that worked comes first the next time. */
+static void remember_good(struct sk_session *s)
+{
+	const struct sockaddr_storage worked = *sk_session_addr(s);
+	unsigned at = (unsigned)(sk_session_addr(s) - s->addrs.a);
+
+	if (!sk_addrs_keep(&s->good, s->addrs.n, s->addrs.a))
+		return; /* what was known before will do */
+	memmove(&s->good.a[1], &s->good.a[0], at * sizeof(worked));
+	s->good.a[0] = worked;
+}
+
+static int open_any(struct sk_session *s, struct sk_err *err)
+{
+	struct sk_addrs all = { .n = SK_MIN(s->addrs.n, (unsigned)SK_ARRAY_LEN(all.a)) };
+
+	memcpy(all.a, s->addrs.a, all.n * sizeof(all.a[0]));
+	return ops(s)->open_any(s->x, &all, err);
+}
+
 static void do_connect(struct sk_session *s)
 {
 	struct sk_err err = { 0 };
 
+	s->won = 0;
 	set_current(s);
-	if (ops(s)->open(s->x, sk_session_addr(s), &err) < 0)
+	if ((races(s) ? open_any(s, &err) : ops(s)->open(s->x, sk_session_addr(s), &err)) < 0)
 		sk_session_post(s, (struct sk_sm_event){ .kind = SK_SM_DOWN, .why = &err });
 }
 
@@ -158,7 +196,7 @@ static void do_up(struct sk_session *s)
 {
 	s->health = SK_HEALTH_LOGGED_IN;
 	if (!s->m.redirected)
-		(void)sk_addrs_keep(&s->good, s->addrs.n, s->addrs.a);
+		remember_good(s);
 	sk_say_up(s);
 	sk_session_answer(s, SK_RES_SUCCESS, true);
 }

@@ -76,8 +76,12 @@ static void connecting(struct look *l)
 {
 	char doing[360];
 
-	snprintf(doing, sizeof(doing), "connecting to %s port %u (address %u of %u)", l->s->current.host,
-		 l->s->current.port, l->s->m.addr + 1, SK_MAX(l->s->m.n_addrs, 1U));
+	if (l->s->addrs.n > 1 && l->s->m.n_addrs == 1)
+		snprintf(doing, sizeof(doing), "connecting to %s port %u, whichever of %u addresses takes it first", l->s->host,
+			 l->s->port, l->s->addrs.n);
+	else
+		snprintf(doing, sizeof(doing), "connecting to %s port %u (address %u of %u)", l->s->current.host,
+			 l->s->current.port, l->s->m.addr + 1, SK_MAX(l->s->m.n_addrs, 1U));
 	attempt(l, doing);
 }
 

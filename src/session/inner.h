@@ -55,6 +55,7 @@ struct sk_session {
 	struct sk_isid isid;
 
 	struct addrs addrs;		/* of the portal being tried */
+	unsigned won;			/* ... which of them took the connection, when all were tried at once */
 	struct addrs good;		/* of the persistent portal, when it last worked */
 	struct addrs hint;		/* of an adopted session: where it was connected; for want of anything better */
 	struct sk_portal redirect;	/* where the target sent us */
@@ -118,6 +119,7 @@ void sk_talk_end(struct sk_session *s);
 
 /* act.c: what the machine asks for */
 void sk_session_do(struct sk_session *s, unsigned acts);
+void sk_session_connected(struct sk_session *s);	/* sees which address it was */
 void sk_session_no_answer(void *s);	/* the patience with name servers is over */
 bool sk_addrs_keep(struct addrs *to, unsigned n, const struct sockaddr_storage *a);	/* false: no memory */
 void sk_session_give_up(struct sk_session *s);	/* answers whoever asked for a logout or a rescan */

@@ -78,25 +78,14 @@ static enum sk_sm_state failed(struct sk_sm *m, enum sk_cause c, const struct sk
 	return SK_ST_BACKOFF;
 }
 
-/* Of several addresses each first has a head start: one that is dead, as IPv6 often is, costs a second and not half
- * the login. Those that were silent get the rest of the attempt's time in a second round, in equal shares of at
- * least 2 s. */
-static uint32_t time_of_addr(const struct sk_sm *m)
-{
-	uint32_t n = m->n_addrs ? m->n_addrs : 1, all = m->cfg.login_timeout_ms, least = SK_MIN(2000U, all), spent;
-
-	if (n == 1)
-		return all;
-	if (!m->second_round)
-		return SK_MIN((uint32_t)SK_HEAD_START_MS, all);
-	spent = n * SK_HEAD_START_MS;
-	return SK_MAX(all > spent ? (all - spent) / n : 0, least);
-}
-
+/* Several addresses, of a transport that takes one at a time, share the attempt's time; none gets less than 2 s. */
 static enum sk_sm_state try_addr(struct sk_sm *m, unsigned addr, uint64_t now)
 {
+	uint32_t each = m->cfg.login_timeout_ms / (m->n_addrs ? m->n_addrs : 1);
+	uint32_t least = SK_MIN(2000U, m->cfg.login_timeout_ms);
+
 	m->addr = addr;
-	m->attempt_end = after(now, time_of_addr(m));
+	m->attempt_end = after(now, SK_MAX(each, least));
 	m->acts |= SK_ACT_CONNECT;
 	return SK_ST_CONNECT;
 }
@@ -152,7 +141,6 @@ static enum sk_sm_state do_adopt_down(struct sk_sm *m, const struct sk_sm_event 
 static enum sk_sm_state do_resolved(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)
 {
 	m->n_addrs = ev->n_addrs;
-	m->second_round = m->silent_addr = false;
 	return try_addr(m, 0, now);
 }
 
@@ -169,26 +157,14 @@ static enum sk_sm_state do_connected(struct sk_sm *m, const struct sk_sm_event *
 	return SK_ST_LOGIN;
 }
 
-/* Is there another address to try? Then m->addr is it. */
-static bool next_addr(struct sk_sm *m)
-{
-	if (++m->addr < m->n_addrs)
-		return true;
-	m->addr = m->n_addrs - 1;
-	if (m->n_addrs < 2 || m->second_round || !m->silent_addr)
-		return false;
-	m->second_round = true;
-	m->addr = 0;
-	return true;
-}
-
 static enum sk_sm_state do_connect_failed(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)
 {
-	if (!next_addr(m))
-		return failed(m, SK_CAUSE_CONNECT, ev->why, now);
-	say(m, SK_CAUSE_CONNECT, ev->why);
-	m->acts |= SK_ACT_HALT;
-	return try_addr(m, m->addr, now);
+	if (m->addr + 1 < m->n_addrs) {
+		say(m, SK_CAUSE_CONNECT, ev->why);
+		m->acts |= SK_ACT_HALT;
+		return try_addr(m, m->addr + 1, now);
+	}
+	return failed(m, SK_CAUSE_CONNECT, ev->why, now);
 }
 
 static enum sk_sm_state do_login_done(struct sk_sm *m, const struct sk_sm_event *ev, uint64_t now)
@@ -226,12 +202,9 @@ static enum sk_sm_state do_attempt_timeout(struct sk_sm *m, const struct sk_sm_e
 		return failed(m, SK_CAUSE_TIMEOUT, ev->why, now);
 	if (now < m->attempt_end)
 		return STAY;
-	if (m->st == SK_ST_CONNECT) {
-		m->silent_addr = true;
-		if (next_addr(m)) {
-			m->acts |= SK_ACT_HALT;
-			return try_addr(m, m->addr, now);
-		}
+	if (m->st == SK_ST_CONNECT && m->addr + 1 < m->n_addrs) {
+		m->acts |= SK_ACT_HALT;
+		return try_addr(m, m->addr + 1, now);
 	}
 	return failed(m, SK_CAUSE_TIMEOUT, ev->why, now); /* of a handoff too: slow is not refused */
 }

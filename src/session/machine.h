@@ -111,8 +111,6 @@ struct sk_sm {
 	bool force;
 	bool lost; /* while logging out: the connection is away */
 	unsigned addr, n_addrs;
-	bool second_round; /* every address had its head start: now each has its share of the time */
-	bool silent_addr;  /* one of them did not answer in the first round */
 	unsigned redirects;
 	unsigned attempts; /* in this login or recovery */
 	unsigned tries;	   /* ... of them, those that the backoff counts: a kick begins anew */

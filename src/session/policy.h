@@ -14,7 +14,6 @@
 #define SK_REDIRECTS_MAX    16
 #define SK_BACKOFF_MIN_MS   1000
 #define SK_BACKOFF_MAX_MS   60000
-#define SK_HEAD_START_MS    1000   /* of each of several addresses before the next one is tried */
 #define SK_STABLE_MS	    30000  /* a connection that lived shorter counts as one more failure in a row */
 #define SK_TIME2WAIT_MAX_MS 300000 /* what a target may ask for beyond the record's own value */
 

@@ -123,6 +123,7 @@ void sk_session_wake(struct sk_session *s)
 
 static void on_up(void *ctx)
 {
+	sk_session_connected(ctx);
 	sk_session_post(ctx, (struct sk_sm_event){ .kind = SK_SM_CONNECTED });
 }
 

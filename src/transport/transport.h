@@ -69,6 +69,10 @@ struct sk_transport_ops {
 	uint32_t (*sid)(const struct sk_xsess *x);
 	/** connect for a login; numeric address in @addr, bound as the record's iface says */
 	int (*open)(struct sk_xsess *x, const struct sockaddr_storage *addr, struct sk_err *err);
+	/** the same with several addresses at once, staggered: the first that is connected is it, and won() says which. Both
+	 * NULL: one at a time */
+	int (*open_any)(struct sk_xsess *x, const struct sk_addrs *addrs, struct sk_err *err);
+	unsigned (*won)(const struct sk_xsess *x);
 	int (*send)(struct sk_xsess *x, struct sk_pdu *taken, struct sk_err *err);	/* owns it even on failure */
 	int (*handoff)(struct sk_xsess *x, const struct sk_params *params, const struct sk_portal *current,
 		       struct sk_err *err);

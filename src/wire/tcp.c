@@ -265,6 +265,12 @@ struct sk_wire *sk_wire_open(struct sk_loop *l, const struct sockaddr_storage *a
 	return w;
 }
 
+void sk_wire_owner(struct sk_wire *w, const struct sk_wire_events *ev, void *ctx)
+{
+	w->ev = *ev;
+	w->ctx = ctx;
+}
+
 int sk_wire_send(struct sk_wire *w, struct sk_pdu *taken, struct sk_err *err)
 {
 	int rc;

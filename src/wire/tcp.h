@@ -39,6 +39,8 @@ struct sk_wire_events { /* exactly one up or one down; after down nothing. Never
  * now); a connect that fails, at once or later, is told by down(). How long to wait is the caller's to decide. */
 struct sk_wire *sk_wire_open(struct sk_loop *l, const struct sockaddr_storage *addr, const struct sk_wire_cfg *cfg,
 			     const struct sk_wire_events *ev, void *ctx, struct sk_err *err);
+/** sk_wire_owner - its events go to another owner from now on */
+void sk_wire_owner(struct sk_wire *w, const struct sk_wire_events *ev, void *ctx);
 int sk_wire_send(struct sk_wire *w, struct sk_pdu *taken, struct sk_err *err); /* owns it even on failure */
 /** sk_wire_detach - take the descriptor away (handoff); fails with SK_EPROTO if a PDU is under way in either
  * direction. *fd is non-blocking, TCP_NODELAY. The wire is gone afterwards, whatever is returned. */

@@ -217,3 +217,19 @@ def test_a_caller_who_cannot_wait_says_so(instance, odd):
     assert instance.adm("-m", "node", "-T", silent.name, "--login", "--timeout", 0).rc == 7
     assert instance.adm("-m", "session", "--timeout", 3).rc == 7
     assert instance.adm("-m", "session").rc == 21
+
+
+def test_a_name_with_several_addresses_leads_to_the_one_that_answers(instance, odd):
+    """localhost is 127.0.0.1, and ::1 too on most machines; the target is on the first only. It is found again after a loss."""
+    t = odd(keys=AT_ONCE)
+    name = ["-T", t.name, "-p", f"localhost:{t.port},1"]
+    instance.adm("-m", "node", *name, "-o", "new").ok()
+    instance.adm("-m", "node", *name, "-o", "update", "-n", "node.session.iscsi.DefaultTime2Wait", "-v", "0").ok()
+    instance.adm("-m", "node", *name, "--login").ok()
+    (e,) = explain(instance)
+    assert e["session"]["current_portal"] == {"address": "127.0.0.1", "port": t.port}
+    assert e["session"]["persistent_portal"] == {"address": "localhost", "port": t.port}
+    t.drop_all()
+    t.wait(lambda: t.logins == 2, 30)
+    wait_until(lambda: explain(instance)[0]["state"] == "UP", "recovery")
+    instance.adm("-m", "node", *name, "--logout").ok()

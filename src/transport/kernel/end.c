@@ -202,8 +202,7 @@ int sk_kernel_end(struct sk_xsess *x, bool force, struct sk_err *err)
 	x->connected = x->st == SK_K_UP;
 	if (!x->connected) { /* an attempt under way ends here */
 		x->epoch++;
-		sk_wire_close(x->wire);
-		x->wire = NULL;
+		sk_kernel_hang_up(x);
 	}
 	if (!x->up_once || !x->o) {
 		if (x->o)

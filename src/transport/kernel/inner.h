@@ -11,6 +11,7 @@
 #include "transport/kernel/nl_msg.h"
 #include "transport/kernel/nl_sock.h"
 #include "transport/kernel/params.h"
+#include "wire/race.h"
 #include "wire/tcp.h"
 
 #define SK_KERNEL_NAME "tcp"
@@ -84,6 +85,8 @@ struct sk_xsess {
 	uint32_t sid, host;
 	struct sk_kobj *o;
 	struct sk_wire *wire;
+	struct sk_race *race; /* for it, among several addresses */
+	unsigned won;
 	bool up_once, scan_by_hand, scanned;
 	uint32_t itt; /* of the login request last sent: the kernel has its own on the wire */
 	/* ending */
@@ -166,6 +169,7 @@ void sk_kernel_drop(struct sk_xsess *x);			    /* destroy what never came up */
 void sk_kernel_stop(struct sk_xsess *x);			    /* STOP_CONN RECOVER */
 void sk_kernel_rescan_quietly(struct sk_xsess *x);
 void sk_kernel_free(struct sk_xsess *x);
+void sk_kernel_hang_up(struct sk_xsess *x); /* close the login's connection, or the race for one */
 
 /* events.c */
 int sk_kernel_listen(struct sk_kernel *k, struct sk_err *err);

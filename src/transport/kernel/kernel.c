@@ -47,14 +47,19 @@ void sk_kernel_stop(struct sk_xsess *x)
 }
 
 /* The connection is of no use any more, by the kernel's word or by ours; tell nobody. */
+void sk_kernel_hang_up(struct sk_xsess *x)
+{
+	sk_race_free(sk_give(x->race));
+	sk_wire_close(sk_give(x->wire));
+}
+
 static void disconnect(struct sk_xsess *x)
 {
 	bool bound = x->st == SK_K_ATTACH || x->st == SK_K_LOGIN || x->st == SK_K_START || x->st == SK_K_UP;
 
 	x->epoch++;
 	x->leave.under_way = false;
-	sk_wire_close(x->wire);
-	x->wire = NULL;
+	sk_kernel_hang_up(x);
 	if (x->st != SK_K_GONE)
 		x->st = SK_K_IDLE;
 	if (!bound)
@@ -80,8 +85,7 @@ void sk_kernel_gone(struct sk_xsess *x)
 	x->epoch++;
 	x->leave.under_way = false;
 	x->st = SK_K_GONE;
-	sk_wire_close(x->wire);
-	x->wire = NULL;
+	sk_kernel_hang_up(x);
 	sk_keep_drop(x->k->t.places, x->sid);
 	sk_kobj_put(x->o);
 	x->o = NULL;
@@ -196,20 +200,55 @@ static void wire_down(void *ctx, const struct sk_err *why)
 	sk_kernel_lost(ctx, why);
 }
 
-static int kernel_open(struct sk_xsess *x, const struct sockaddr_storage *addr, struct sk_err *err)
-{
-	static const struct sk_wire_events ev = { wire_up, wire_pdu, wire_down };
-	struct sk_wire_cfg cfg;
+static const struct sk_wire_events wire_events = { wire_up, wire_pdu, wire_down };
 
+static int ready_to_open(struct sk_xsess *x, struct sk_wire_cfg *cfg, struct sk_err *err)
+{
 	if (x->st == SK_K_GONE)
 		return sk_fail(err, SK_ENOTCONN, "the session does not exist any more");
 	disconnect(x);
-	sk_transport_wire_cfg(x->node, SK_NL_PDU_MAX, &cfg);
-	x->wire = sk_wire_open(x->k->t.loop, addr, &cfg, &ev, x, err);
+	sk_transport_wire_cfg(x->node, SK_NL_PDU_MAX, cfg);
+	return 0;
+}
+
+static int kernel_open(struct sk_xsess *x, const struct sockaddr_storage *addr, struct sk_err *err)
+{
+	struct sk_wire_cfg cfg;
+
+	if (ready_to_open(x, &cfg, err) < 0)
+		return -1;
+	x->wire = sk_wire_open(x->k->t.loop, addr, &cfg, &wire_events, x, err);
 	if (!x->wire)
 		return -1;
 	x->st = SK_K_WIRE;
 	return 0;
+}
+
+static void race_won(void *ctx, struct sk_wire *taken, unsigned which)
+{
+	struct sk_xsess *x = ctx;
+
+	x->race = NULL;
+	x->wire = taken;
+	x->won = which;
+}
+
+static int kernel_open_any(struct sk_xsess *x, const struct sk_addrs *addrs, struct sk_err *err)
+{
+	struct sk_wire_cfg cfg;
+
+	if (ready_to_open(x, &cfg, err) < 0)
+		return -1;
+	x->race = sk_race_new(x->k->t.loop, addrs, &cfg, &wire_events, race_won, x, err);
+	if (!x->race)
+		return -1;
+	x->st = SK_K_WIRE;
+	return 0;
+}
+
+static unsigned kernel_won(const struct sk_xsess *x)
+{
+	return x->won;
 }
 
 static void after_send(struct sk_kcmd *c)
@@ -434,7 +473,7 @@ void sk_kernel_free(struct sk_xsess *x)
 	if (*at)
 		*at = x->next;
 	sk_kcmd_orphan(x);
-	sk_wire_close(x->wire);
+	sk_kernel_hang_up(x);
 	if (x->o && !x->up_once)
 		sk_kernel_drop(x); /* made for a login that is not to be */
 	sk_kobj_put(x->o);
@@ -479,7 +518,8 @@ struct sk_transport *sk_kernel_transport_new(struct sk_loop *loop, const struct 
 					     const struct sk_kernel_cfg *cfg, struct sk_err *err)
 {
 	static const struct sk_transport_ops ops = {
-		.name = "kernel", .create = kernel_create, .sid = kernel_sid, .open = kernel_open, .send = kernel_send,
+		.name = "kernel", .create = kernel_create, .sid = kernel_sid, .open = kernel_open, .open_any = kernel_open_any,
+		.won = kernel_won, .send = kernel_send,
 		.handoff = kernel_handoff, .halt = kernel_halt, .rescan = kernel_rescan, .end = sk_kernel_end,
 		.forget = sk_kernel_free, .adopt = sk_kernel_adopt, .bind = kernel_bind, .tag = kernel_tag,
 		.initiator = kernel_initiator, .stats = kernel_stats, .timers = kernel_timers, .look = kernel_look,

@@ -7,6 +7,7 @@
 #include "transport/user/ctl.h"
 #include "transport/user/dirs.h"
 #include "transport/user/user.h"
+#include "wire/race.h"
 #include "wire/tcp.h"
 
 #define SK_USER_START_MS 10000		/* for a new process to listen */
@@ -31,6 +32,8 @@ struct sk_xsess {
 	struct sk_record *node;
 	char initiator[224], iface[80], tag[64];
 	struct sk_wire *wire;
+	struct sk_race *race;		/* for it, among several addresses */
+	unsigned won;
 	struct sk_ctl *ctl;
 	struct sk_timer *later;		/* ended() must not come from inside end() */
 	int process;			/* pidfd of the process we started, until it has the session; else -1 */
@@ -67,6 +70,9 @@ struct json_object *sk_user_reattach_params(const struct sk_params *p, const str
 
 /** sk_user_timers_params - the params object of timers */
 struct json_object *sk_user_timers_params(const struct sk_record *r);
+
+/** sk_user_hang_up - close the login's connection, or the race for one */
+void sk_user_hang_up(struct sk_xsess *x);
 
 /** sk_user_handoff - transport_ops.handoff */
 int sk_user_handoff(struct sk_xsess *x, const struct sk_params *params, const struct sk_portal *current, struct sk_err *err);

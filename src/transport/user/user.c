@@ -41,15 +41,46 @@ static void wire_down(void *ctx, const struct sk_err *why)
 	x->ev->down(x->ctx, why);
 }
 
+static const struct sk_wire_events wire_events = { wire_up, wire_pdu, wire_down };
+
+void sk_user_hang_up(struct sk_xsess *x)
+{
+	sk_race_free(sk_give(x->race));
+	sk_wire_close(sk_give(x->wire));
+}
+
 static int user_open(struct sk_xsess *x, const struct sockaddr_storage *addr, struct sk_err *err)
 {
-	static const struct sk_wire_events ev = { wire_up, wire_pdu, wire_down };
 	struct sk_wire_cfg cfg;
 
-	sk_wire_close(x->wire);
+	sk_user_hang_up(x);
 	sk_transport_wire_cfg(x->node, LOGIN_DATA_MAX, &cfg);
-	x->wire = sk_wire_open(x->u->t.loop, addr, &cfg, &ev, x, err);
+	x->wire = sk_wire_open(x->u->t.loop, addr, &cfg, &wire_events, x, err);
 	return x->wire ? 0 : -1;
+}
+
+static void race_won(void *ctx, struct sk_wire *taken, unsigned which)
+{
+	struct sk_xsess *x = ctx;
+
+	x->race = NULL;
+	x->wire = taken;
+	x->won = which;
+}
+
+static int user_open_any(struct sk_xsess *x, const struct sk_addrs *addrs, struct sk_err *err)
+{
+	struct sk_wire_cfg cfg;
+
+	sk_user_hang_up(x);
+	sk_transport_wire_cfg(x->node, LOGIN_DATA_MAX, &cfg);
+	x->race = sk_race_new(x->u->t.loop, addrs, &cfg, &wire_events, race_won, x, err);
+	return x->race ? 0 : -1;
+}
+
+static unsigned user_won(const struct sk_xsess *x)
+{
+	return x->won;
 }
 
 static int user_send(struct sk_xsess *x, struct sk_pdu *taken, struct sk_err *err)
@@ -118,7 +149,7 @@ void sk_user_free(struct sk_xsess *x)
 	sk_fd_close(&x->process);
 	if (x->u->unheard == x)
 		x->u->unheard = NULL;
-	sk_wire_close(x->wire);
+	sk_user_hang_up(x);
 	sk_ctl_free(x->ctl);
 	sk_timer_free(x->later);
 	sk_record_free(x->node);
@@ -264,8 +295,7 @@ static void ignore_answer(void *ctx, struct json_object *result, const struct sk
 
 static void user_halt(struct sk_xsess *x)
 {
-	sk_wire_close(x->wire);
-	x->wire = NULL;
+	sk_user_hang_up(x);
 	if (x->attached && x->ctl)
 		(void)sk_ctl_call(x->ctl, "halt", NULL, -1, SK_USER_ANSWER_MS, ignore_answer, x, NULL);
 }
@@ -311,8 +341,7 @@ static int user_end(struct sk_xsess *x, bool force, struct sk_err *err)
 	int64_t limit = sk_record_int(x->node, "node.conn[0].timeo.logout_timeout");
 	struct json_object *p;
 
-	sk_wire_close(x->wire);
-	x->wire = NULL;
+	sk_user_hang_up(x);
 	if (!x->attached || !x->ctl) {
 		if (!x->later)
 			x->later = sk_timer_new(x->u->t.loop, ended_later, x, err);
@@ -404,6 +433,7 @@ struct sk_transport *sk_user_transport_new(struct sk_loop *loop, const struct sk
 {
 	static const struct sk_transport_ops ops = {
 		.name = "user", .create = user_create, .sid = user_sid, .open = user_open, .send = user_send,
+		.open_any = user_open_any, .won = user_won,
 		.handoff = sk_user_handoff, .halt = user_halt, .rescan = user_rescan, .end = user_end,
 		.forget = sk_user_free, .adopt = sk_user_adopt, .bind = user_bind,
 		.tag = user_tag, .initiator = user_initiator, .stats = user_stats, .timers = user_timers,

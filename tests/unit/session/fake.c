@@ -101,6 +101,17 @@ static int fake_open(struct sk_xsess *x, const struct sockaddr_storage *addr, st
 	return 0;
 }
 
+static int fake_open_any(struct sk_xsess *x, const struct sk_addrs *addrs, struct sk_err *err)
+{
+	x->f->raced = addrs->n;
+	return fake_open(x, &addrs->a[x->f->win], err);
+}
+
+static unsigned fake_won(const struct sk_xsess *x)
+{
+	return x->f->win;
+}
+
 static int fake_send(struct sk_xsess *x, struct sk_pdu *taken, struct sk_err *err)
 {
 	(void)err;
@@ -213,7 +224,7 @@ void fake_lose(struct sk_xsess *x)
 void fake_init(struct fake *f, struct sk_loop *l)
 {
 	static const struct sk_transport_ops ops = {
-		.name = "fake", .create = fake_create, .sid = fake_sid, .open = fake_open, .send = fake_send,
+		.name = "fake", .open_any = fake_open_any, .won = fake_won, .create = fake_create, .sid = fake_sid, .open = fake_open, .send = fake_send,
 		.handoff = fake_handoff, .halt = fake_halt, .rescan = fake_rescan, .end = fake_end, .forget = fake_forget,
 		.adopt = fake_adopt, .bind = fake_bind, .tag = fake_tag, .initiator = fake_initiator,
 	};

@@ -13,6 +13,7 @@ struct fake {
 	struct sk_xsess *first;		/* the sessions, newest first */
 	uint32_t last_sid;
 	int connect_errno;		/* connects fail with it */
+	unsigned raced, win;		/* addresses of the last open_any, and which of them is connected */
 	bool hang;			/* connects neither succeed nor fail */
 	bool attach_fails, no_ready, end_busy;
 	unsigned opens, handoffs, halts, ends, forgets;

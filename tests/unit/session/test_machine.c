@@ -260,44 +260,12 @@ static void fail_fast_tries_every_address_once(void **unused)
 	step(&m, SK_SM_DOWN, 1);
 	assert_int_equal(m.acts, SK_ACT_HALT | SK_ACT_CONNECT);
 	assert_int_equal(m.addr, 1);
-	step(&m, SK_SM_DOWN, 2);
+	assert_true(m.deadline_ms == 5001); /* a third of login_timeout for each */
+	step(&m, SK_SM_TIMEOUT, 5001);	    /* silent: the next one */
 	assert_int_equal(m.addr, 2);
-	step(&m, SK_SM_DOWN, 3);
+	step(&m, SK_SM_DOWN, 5002);
 	assert_int_equal(m.st, SK_ST_GONE);
 	assert_int_equal(m.result, SK_RES_TRANS_TIMEOUT);
-}
-
-/* A dead address in front costs its head start; who was silent then has its share of the time all the same. */
-static void several_addresses_have_a_head_start_each(void **unused)
-{
-	struct sk_sm_event three = { .kind = SK_SM_RESOLVED, .n_addrs = 3 };
-	struct sk_sm m;
-
-	(void)unused;
-	sk_sm_init(&m, &cfg);
-	step(&m, SK_SM_START, 0);
-	assert_int_equal(sk_sm_step(&m, &three, 0, NULL), 0);
-	assert_true(m.deadline_ms == SK_HEAD_START_MS);
-	step(&m, SK_SM_TIMEOUT, 1000);
-	assert_int_equal(m.acts, SK_ACT_HALT | SK_ACT_CONNECT);
-	assert_int_equal(m.addr, 1);
-	step(&m, SK_SM_DOWN, 1001);
-	assert_int_equal(m.addr, 2);
-	step(&m, SK_SM_TIMEOUT, 2001); /* the second round: 15 s without three head starts, in three shares */
-	assert_int_equal(m.addr, 0);
-	assert_true(m.deadline_ms == 2001 + 4000);
-	step(&m, SK_SM_TIMEOUT, 6001);
-	step(&m, SK_SM_DOWN, 6002);
-	assert_int_equal(m.addr, 2);
-	step(&m, SK_SM_CONNECTED, 9000);
-	assert_int_equal(m.st, SK_ST_LOGIN);
-	m = in(SK_ST_RESOLVE, &cfg); /* all silent: then the attempt is over, after two rounds */
-	assert_int_equal(sk_sm_step(&m, &three, 1000, NULL), 0);
-	for (int i = 0; i < 6; i++) {
-		assert_int_equal(m.st, SK_ST_CONNECT);
-		step(&m, SK_SM_TIMEOUT, m.deadline_ms);
-	}
-	assert_int_equal(m.st, SK_ST_BACKOFF);
 }
 
 static void permanent_refusals_end_at_once(void **unused)
@@ -625,7 +593,6 @@ int main(void)
 		cmocka_unit_test(refused_until_the_window_is_over),
 		cmocka_unit_test(a_silent_portal_ends_with_the_window_too),
 		cmocka_unit_test(fail_fast_tries_every_address_once),
-		cmocka_unit_test(several_addresses_have_a_head_start_each),
 		cmocka_unit_test(permanent_refusals_end_at_once),
 		cmocka_unit_test(time2wait_then_backoff_after_a_loss),
 		cmocka_unit_test(async_events_wait_as_the_target_says),

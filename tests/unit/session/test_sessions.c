@@ -518,6 +518,36 @@ static void silent_name_servers_do_not_keep_a_session_away(void **st)
 	close_world(&w);
 }
 
+/* Several addresses: one open for all of them, and the one that took it is shown and comes first from then on. */
+static void addresses_of_a_name_race(void **st)
+{
+	struct world w;
+	struct sk_session *s;
+	struct sockaddr_storage three[3];
+
+	(void)st;
+	open_world(&w);
+	assert_int_equal(login(&w), 0);
+	turn(&w);
+	assert_int_equal(w.f.raced, 0);		/* one address is no race */
+	s = w.all->first;
+	for (unsigned i = 0; i < 3; i++) {
+		three[i] = s->good.a[0];
+		((struct sockaddr_in *)(void *)&three[i])->sin_addr.s_addr = htonl(0xc0000201 + i);
+	}
+	assert_true(sk_addrs_keep(&s->good, 3, three));
+	w.f.win = 2;
+	fake_lose(w.f.first);
+	pass(&w, 5000);
+	assert_int_equal(w.f.raced, 3);
+	assert_int_equal(w.f.opens, 2);
+	assert_string_equal(info(&w, 1).connection, "LOGGED IN");
+	assert_string_equal(info(&w, 1).current.host, "192.0.2.3");
+	assert_int_equal(((struct sockaddr_in *)(void *)&s->good.a[0])->sin_addr.s_addr, htonl(0xc0000203));
+	assert_int_equal(((struct sockaddr_in *)(void *)&s->good.a[2])->sin_addr.s_addr, htonl(0xc0000202));
+	close_world(&w);
+}
+
 static void logout_is_refused_while_in_use(void **st)
 {
 	struct world w;
@@ -711,6 +741,7 @@ int main(void)
 		cmocka_unit_test(a_day_of_trouble_fills_no_log),
 		cmocka_unit_test(the_watchdog_brings_a_lost_deadline),
 		cmocka_unit_test(silent_name_servers_do_not_keep_a_session_away),
+		cmocka_unit_test(addresses_of_a_name_race),
 		cmocka_unit_test(logout_is_refused_while_in_use),
 		cmocka_unit_test(a_data_path_that_refuses),
 		cmocka_unit_test(the_answer_waits_for_the_scan_or_not),
