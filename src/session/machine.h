@@ -110,7 +110,7 @@ struct sk_sm {
 	bool redirected;  /* this attempt follows a redirect */
 	bool force;
 	bool lost; /* while logging out: the connection is away */
-	unsigned addr, n_addrs;
+	unsigned addr, n_addrs; /* one at a time; 1 where the transport tries all of them at once */
 	unsigned redirects;
 	unsigned attempts; /* in this login or recovery */
 	unsigned tries;	   /* ... of them, those that the backoff counts: a kick begins anew */
