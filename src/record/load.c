@@ -115,6 +115,8 @@ struct sk_record *sk_record_load_node(struct sk_store *s, int dir, const char *n
 	if (!*sk_record_get(r, "iface.iscsi_ifacename") &&
 	    sk_record_set(r, "iface.iscsi_ifacename", key->iface, err) < 0)
 		goto undo;
+	if (!*sk_record_get(r, "iface.transport_name") && sk_record_set(r, "iface.transport_name", "tcp", err) < 0)
+		goto undo; /* records of few keys, by other tools */
 	if (!single)
 		repair_source(s, r, key);
 	return r;

@@ -191,6 +191,8 @@ static void visit_target(struct walk *w, int nodes, const char *name)
 	struct sk_iname normal;
 	struct sk_err why = { 0 };
 
+	if (name[0] == '.')
+		return; /* no target's: others leave marks of their own */
 	w->at[0] = name;
 	if (dir < 0) {
 		if (errno != ENOENT)
