@@ -80,9 +80,9 @@ static void put_msg(struct sk_keeper *k, struct json_object *msg)
 {
 	struct sk_conn *c = k->conn;
 
-	if (c && msg) {
-		json_object_object_add(msg, "v", json_object_new_int(1));
-		if (sk_msg_frame(&c->out, msg, NULL) < 0 || c->out.n > OUT_MAX || push(c) < 0) {
+	if (c) {	/* a message that cannot be made must not be waited for */
+		sk_msg_put(msg, "v", json_object_new_int(1));
+		if (!msg || sk_msg_frame(&c->out, msg, NULL) < 0 || c->out.n > OUT_MAX || push(c) < 0) {
 			sk_warning(SK_ROOM_DOOR, "session %u: the controller is dropped", k->cfg.sid);
 			sk_conn_close(k);
 		}
@@ -94,8 +94,8 @@ void sk_conn_answer(struct sk_keeper *k, int64_t id, struct json_object *taken_r
 {
 	struct json_object *msg = json_object_new_object();
 
-	json_object_object_add(msg, "id", json_object_new_int64(id));
-	json_object_object_add(msg, "result", taken_result ? taken_result : json_object_new_object());
+	sk_msg_put(msg, "id", json_object_new_int64(id));
+	sk_msg_put(msg, "result", taken_result ? taken_result : json_object_new_object());
 	put_msg(k, msg);
 }
 
@@ -103,11 +103,11 @@ void sk_conn_refuse(struct sk_keeper *k, int64_t id, enum sk_result code, const 
 {
 	struct json_object *msg = json_object_new_object(), *error = json_object_new_object();
 
-	json_object_object_add(error, "code", json_object_new_int((int)code));
-	json_object_object_add(error, "name", json_object_new_string(sk_result_name((int)code)));
-	json_object_object_add(error, "text", json_object_new_string(text));
-	json_object_object_add(msg, "id", json_object_new_int64(id));
-	json_object_object_add(msg, "error", error);
+	sk_msg_put(error, "code", json_object_new_int((int)code));
+	sk_msg_put(error, "name", json_object_new_string(sk_result_name((int)code)));
+	sk_msg_put(error, "text", json_object_new_string(text));
+	sk_msg_put(msg, "id", json_object_new_int64(id));
+	sk_msg_put(msg, "error", error);
 	put_msg(k, msg);
 }
 
@@ -115,8 +115,8 @@ void sk_conn_event(struct sk_keeper *k, const char *event, struct json_object *t
 {
 	struct json_object *msg = json_object_new_object();
 
-	json_object_object_add(msg, "event", json_object_new_string(event));
-	json_object_object_add(msg, "params", taken_params ? taken_params : json_object_new_object());
+	sk_msg_put(msg, "event", json_object_new_string(event));
+	sk_msg_put(msg, "params", taken_params ? taken_params : json_object_new_object());
 	put_msg(k, msg);
 }
 
@@ -133,13 +133,13 @@ void sk_conn_hello(struct sk_keeper *k)
 	k->hello_id = 0;
 	o = json_object_new_object();
 	snprintf(path, sizeof(path), "%s/record", k->dir);
-	json_object_object_add(o, "version", json_object_new_int(1));
-	json_object_object_add(o, "sid", json_object_new_int64(k->cfg.sid));
-	json_object_object_add(o, "health", json_object_new_string(sk_health_word(k->health)));
-	json_object_object_add(o, "record", json_object_new_boolean(access(path, R_OK) == 0));
-	json_object_object_add(o, "target", json_object_new_string(k->pub.target));
-	json_object_object_add(o, "attached", json_object_new_boolean(k->published));
-	json_object_object_add(o, "ready", json_object_new_boolean(k->ready));
+	sk_msg_put(o, "version", json_object_new_int(1));
+	sk_msg_put(o, "sid", json_object_new_int64(k->cfg.sid));
+	sk_msg_put(o, "health", json_object_new_string(sk_health_word(k->health)));
+	sk_msg_put(o, "record", json_object_new_boolean(access(path, R_OK) == 0));
+	sk_msg_put(o, "target", json_object_new_string(k->pub.target));
+	sk_msg_put(o, "attached", json_object_new_boolean(k->published));
+	sk_msg_put(o, "ready", json_object_new_boolean(k->ready));
 	sk_conn_answer(k, id, o);
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "iscsi-session/keeper_inner.h"
+#include "mgmt/message.h"
 #include "sys/links.h"
 
 #define MOST_DISKS 4096		/* as many as the engine finds LUNs; it is not trusted to keep to that */
@@ -321,8 +322,8 @@ void sk_kdisks_settled(struct sk_keeper *k)
 	k->scanned = false;
 	(void)sk_tree_set_target_state(k->cfg.rundir, k->cfg.sid, "SCANNED", NULL);
 	o = json_object_new_object();
-	json_object_object_add(o, "error", k->scan.code ? json_object_new_string(k->scan.why) : NULL);
-	json_object_object_add(o, "luns", json_object_new_int64(k->scan.n));
+	sk_msg_put(o, "error", k->scan.code ? json_object_new_string(k->scan.why) : NULL);
+	sk_msg_put(o, "luns", json_object_new_int64(k->scan.n));
 	sk_conn_event(k, k->ready_due || !k->ready ? "ready" : "luns", o);
 	k->ready = true;
 	k->ready_due = false;

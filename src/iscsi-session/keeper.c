@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "datapath/fuse/mount.h"
 #include "iscsi-session/keeper_inner.h"
+#include "mgmt/message.h"
 #include "sys/priv.h"
 
 #define ATTACH_MS 60000U
@@ -89,8 +90,8 @@ static void got_health(struct sk_keeper *k, const struct sk_b_result *r)
 	if (k->published && sk_tree_set_state(k->cfg.rundir, k->cfg.sid, k->pub.state, &err) < 0)
 		sk_warning(SK_ROOM_DOOR, "session %u: %s", k->cfg.sid, err.msg);
 	sk_notice(SK_ROOM_DOOR, "session %u %s: %s%s%s", k->cfg.sid, k->pub.target, k->pub.state, r->why[0] ? ": " : "", r->why);
-	json_object_object_add(o, "health", json_object_new_string(k->pub.state));
-	json_object_object_add(o, "why", json_object_new_string(r->why));
+	sk_msg_put(o, "health", json_object_new_string(k->pub.state));
+	sk_msg_put(o, "why", json_object_new_string(r->why));
 	sk_conn_event(k, "health", o);
 	if (k->health != SK_B_LOGGED_IN)
 		sk_end_lost(k);
@@ -100,8 +101,8 @@ static void got_down(struct sk_keeper *k, const struct sk_b_result *r)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "why", json_object_new_string(r->why));
-	json_object_object_add(o, "code", json_object_new_string(sk_code_name((enum sk_code)r->code)));
+	sk_msg_put(o, "why", json_object_new_string(r->why));
+	sk_msg_put(o, "code", json_object_new_string(sk_code_name((enum sk_code)r->code)));
 	sk_conn_event(k, "down", o);
 }
 
@@ -109,10 +110,10 @@ static void got_async(struct sk_keeper *k, const struct sk_b_async *a)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "event", json_object_new_int(a->event));
-	json_object_object_add(o, "p1", json_object_new_int(a->p1));
-	json_object_object_add(o, "p2", json_object_new_int(a->p2));
-	json_object_object_add(o, "p3", json_object_new_int(a->p3));
+	sk_msg_put(o, "event", json_object_new_int(a->event));
+	sk_msg_put(o, "p1", json_object_new_int(a->p1));
+	sk_msg_put(o, "p2", json_object_new_int(a->p2));
+	sk_msg_put(o, "p3", json_object_new_int(a->p3));
 	sk_conn_event(k, "async", o);
 }
 
@@ -148,9 +149,9 @@ static void got_stats(struct sk_keeper *k, const struct sk_b_stats *s)
 		uint64_t v;
 
 		memcpy(&v, (const uint8_t *)s + counters[i].off, sizeof(v));
-		json_object_object_add(o, counters[i].name, json_object_new_uint64(v));
+		sk_msg_put(o, counters[i].name, json_object_new_uint64(v));
 	}
-	json_object_object_add(o, "inflight", json_object_new_uint64(s->inflight));
+	sk_msg_put(o, "inflight", json_object_new_uint64(s->inflight));
 	sk_conn_answer(k, k->stats_id, o);
 	k->stats_id = 0;
 }

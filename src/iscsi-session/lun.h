@@ -12,6 +12,8 @@
 #include "scsi/sense.h"
 
 #define SK_PROBE_BUF 4096U
+#define SK_LOOK_FIRST_MS 15000U	/* until what could not be found out is asked again; doubles */
+#define SK_LOOK_LAST_MS 240000U
 #define SK_IO_MS 30000U		/* a command unanswered that long is aborted */
 #define SK_IO_PATIENCE_MS 180000U	/* BUSY and the like are put up with that long */
 #define SK_PROBE_PATIENCE_MS 60000U	/* so long may a LUN stay unidentified while its I/O waits */
@@ -111,6 +113,8 @@ struct sk_serve {
 		bool probing;		/* the list is there, its LUNs are being looked at */
 		unsigned tries;
 		uint64_t retry_ms, since_ms;
+		uint64_t look_ms;	/* it failed: when it begins anew by itself; 0 = not needed */
+		uint32_t look_delay_ms;
 		uint8_t *buf;
 		uint32_t buf_len;
 		struct sk_err err;
@@ -162,6 +166,8 @@ void sk_probe_done(struct sk_lun *l, struct sk_errand *j);
 void sk_probe_lost(struct sk_lun *l);		/* its command is gone with the connection */
 /** sk_probe_due - a LUN that could not be identified is asked again when its time has come */
 void sk_probe_due(struct sk_lun *l);
+/** sk_probe_look_again - later, and ever more seldom */
+void sk_probe_look_again(struct sk_lun *l);
 /** sk_probe_holds - block requests of this LUN must wait */
 bool sk_probe_holds(const struct sk_lun *l);
 

@@ -12,8 +12,6 @@
 #include "scsi/cdb.h"
 
 #define FIRST_PATIENCE_MS 20000U	/* a LUN that is not ready delays the scan by that much at most */
-#define LOOK_FIRST_MS 15000U	/* until a LUN that could not be identified is asked again; doubles */
-#define LOOK_LAST_MS 240000U
 #define MODE_ALL 0x3f
 #define MODE_CACHING 0x08
 
@@ -237,13 +235,18 @@ static void settle(struct sk_lun *l)
 	over(l);
 }
 
+void sk_probe_look_again(struct sk_lun *l)
+{
+	l->look_delay_ms = l->look_delay_ms ? SK_MIN(2 * l->look_delay_ms, SK_LOOK_LAST_MS) : SK_LOOK_FIRST_MS;
+	l->look_ms = l->s->now_ms + l->look_delay_ms;
+	l->s->house_ms = 0;
+}
+
 static void give_up(struct sk_lun *l, const char *what, const char *why, bool gone)
 {
 	sk_warning(SK_ROOM_DATAPATH, "lun %" PRIu64 ": %s: %s", l->number, what, why);
-	if (!gone) {
-		l->look_delay_ms = l->look_delay_ms ? SK_MIN(2 * l->look_delay_ms, LOOK_LAST_MS) : LOOK_FIRST_MS;
-		l->look_ms = l->s->now_ms + l->look_delay_ms;
-	}
+	if (!gone)
+		sk_probe_look_again(l);
 	if (l->unit != SK_UNIT_NONE && (gone || l->probe.kind == SK_PROBE_ALL))
 		sk_lun_off(l, false, gone ? "the target does not have it any more" : "it could not be identified");
 	else if (l->unit == SK_UNIT_NONE)

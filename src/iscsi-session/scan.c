@@ -22,6 +22,7 @@ void sk_scan_start(struct sk_serve *s)
 		return;
 	}
 	s->house_ms = 0;
+	sc->look_ms = 0;
 	sc->running = sc->ever = true;
 	sc->probing = false;
 	sc->tries = 0;
@@ -203,8 +204,14 @@ void sk_scan_over(struct sk_serve *s, const struct sk_err *why)
 	for (uint32_t i = 0; i < s->n_luns; i++)
 		disks += s->luns[i]->state == SK_LUN_UP;
 	sc->running = sc->probing = false;
-	if (why)
+	if (why) {
 		sk_warning(SK_ROOM_DATAPATH, "scan: %s", kept.msg);
+		sc->look_delay_ms = sc->look_delay_ms ? SK_MIN(2 * sc->look_delay_ms, SK_LOOK_LAST_MS) : SK_LOOK_FIRST_MS;
+		sc->look_ms = s->now_ms + sc->look_delay_ms;
+		s->house_ms = 0;
+	} else {
+		sc->look_delay_ms = 0;
+	}
 	if (sc->again) {
 		sc->again = false;
 		sk_scan_start(s);

@@ -178,9 +178,13 @@ static void keep_house(struct sk_serve *s)
 
 	s->house_ms = UINT64_MAX;
 	s->starved = false;
+	if (s->scan.look_ms && s->scan.look_ms <= s->now_ms && s->state == SK_SERVE_UP)
+		sk_scan_start(s);
 	sk_scan_pump(s);
+	if (s->scan.look_ms > s->now_ms)
+		next = s->scan.look_ms;
 	if (s->scan.running && !s->scan.probing && s->scan.retry_ms > s->now_ms)
-		next = s->scan.retry_ms;
+		next = SK_MIN(next, s->scan.retry_ms);
 	for (uint32_t i = 0; i < s->n_luns; i++) {
 		struct sk_lun *l = s->luns[(s->next_lun + i) % s->n_luns];
 
@@ -218,6 +222,7 @@ static void set_free(struct sk_serve *s)
 	if (s->scan.running) {		/* nobody waits for it any longer; the next connection begins anew */
 		sk_scan_over(s, &why);
 		s->scan.running = s->scan.again = s->scan.ever = false;
+		s->scan.look_ms = 0;
 	}
 	say_health(s, SK_B_FREE, &why);
 }

@@ -126,8 +126,12 @@ static int open_disk(struct sk_lun *l, struct sk_err *err)
 	if (describe(l, &l->disk, err) < 0)
 		return -1;
 	info = disk_info(l);
-	if (l->s->front->ops->add(l->s->front, &info, &l->unit, err) < 0 || note_unit(l->s, l, err) < 0)
+	if (l->s->front->ops->add(l->s->front, &info, &l->unit, err) < 0)
 		return -1;
+	if (note_unit(l->s, l, err) < 0) {
+		l->s->front->ops->state(l->s->front, l->unit, SK_DISK_GONE);
+		return -1;
+	}
 	l->state = SK_LUN_UP;
 	l->depth = l->s->cfg.queue_depth;
 	return 0;
@@ -147,6 +151,8 @@ void sk_lun_settle_new(struct sk_lun *l)
 		l->state = SK_LUN_NODISK;
 		l->unit = SK_UNIT_NONE;
 		sk_error(SK_ROOM_DATAPATH, "lun %" PRIu64 " is not served: %s", l->number, err.msg);
+		if (err.code == SK_ENOMEM)
+			sk_probe_look_again(l);
 	} else if (l->facts.ident.kind == SK_IDENT_NONE) {
 		sk_warning(SK_ROOM_DATAPATH, "lun %" PRIu64 " has neither an identification nor a serial number: after a lost "
 			   "connection another volume of its size would not be noticed", l->number);

@@ -135,6 +135,12 @@ static struct json_object *get(struct json_object *o, const char *key, enum json
 	return json_object_is_type(v, type) ? v : NULL;
 }
 
+void sk_msg_put(struct json_object *o, const char *key, struct json_object *taken_value)
+{
+	if (!o || json_object_object_add(o, key, taken_value) != 0)
+		json_object_put(taken_value);
+}
+
 const char *sk_msg_str(struct json_object *o, const char *key)
 {
 	struct json_object *v = get(o, key, json_type_string);

@@ -34,6 +34,9 @@ int sk_msg_frame(struct sk_buf *out, struct json_object *msg, struct sk_err *err
 int sk_msg_next(struct sk_buf *in, struct json_object **ret, struct sk_err *err);
 
 /* Checked access; NULL or the default when absent or of another type. */
+/** sk_msg_put - @taken_value under @key of @o, where json-c itself would stop the program for want of memory: with a NULL
+ * object the value is freed, and one that cannot be added is left out. For programs that others' I/O depends on. */
+void sk_msg_put(struct json_object *o, const char *key, struct json_object *taken_value);
 const char *sk_msg_str(struct json_object *o, const char *key);
 int64_t sk_msg_int(struct json_object *o, const char *key, int64_t dflt);
 bool sk_msg_bool(struct json_object *o, const char *key, bool dflt);

@@ -44,6 +44,19 @@ static void trace(const struct world *w, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+static void starve(const struct world *w, bool on)
+{
+	if (w->starve)
+		w->starve(on);
+}
+
+static void to_target(struct world *w, const void *p, size_t n)
+{
+	starve(w, false);
+	tg_feed(&w->t, p, n);
+	starve(w, true);
+}
+
 /* --- the log: what is said must be fit to be printed --- */
 
 static void sink(void *ctx, enum sk_level level, enum sk_room room, const char *text)
@@ -258,9 +271,12 @@ static int add(struct sk_disk_front *f, const struct sk_disk_info *info, uint32_
 	(void)err;
 	if (!w->cfg.liar && info->size != TG_BYTES)
 		world_broken(w, "a disk of %llu bytes", (unsigned long long)info->size);
-	if (info->lun == 1)
-		w->has_disk = true;
-	*ret_unit = w->unit++;
+	*ret_unit = w->n_units++;
+	if (info->lun != 1)
+		return 0;
+	w->unit = *ret_unit;
+	w->has_disk = true;
+	w->disk_gone = false;
 	return 0;
 }
 
@@ -275,7 +291,7 @@ static void state(struct sk_disk_front *f, uint32_t unit, enum sk_disk_state st)
 {
 	struct world *w = (struct world *)((uint8_t *)f - offsetof(struct world, front));
 
-	if (unit == 0)
+	if (unit == w->unit)
 		w->disk_gone = st == SK_DISK_GONE;
 }
 
@@ -294,9 +310,11 @@ struct world_req *world_ask(struct world *w, enum sk_disk_op op, uint32_t block,
 	if (!q || !w->s)
 		return NULL;
 	*q = (struct world_req){ .busy = true, .began_ms = w->now, .powers = w->powers };
-	q->req = (struct sk_disk_req){ .op = op, .unit = 0, .off = block * TG_BLOCK, .len = blocks * TG_BLOCK, .fua = fua };
+	q->req = (struct sk_disk_req){ .op = op, .unit = w->unit, .off = block * TG_BLOCK, .len = blocks * TG_BLOCK, .fua = fua };
 	if (op == SK_DISK_READ || op == SK_DISK_WRITE) {
+		starve(w, false);
 		q->buf = malloc(blocks * TG_BLOCK);
+		starve(w, true);
 		if (!q->buf) {
 			q->busy = false;
 			return NULL;
@@ -443,7 +461,7 @@ static bool transmit(struct world *w)
 	int n = sk_engine_tx(w->e, iov, 16);
 
 	for (int i = 0; i < n; i++) {
-		tg_feed(&w->t, iov[i].iov_base, iov[i].iov_len);
+		to_target(w, iov[i].iov_base, iov[i].iov_len);
 		sum += iov[i].iov_len;
 	}
 	if (n > 0)
@@ -555,7 +573,7 @@ static bool login_send(struct world *w)
 	if (sk_login_take(w->login, &pdu, NULL) < 0)
 		return true;
 	if (sk_pdu_put_wire(&wire, &pdu, NULL) == 0)
-		tg_feed(&w->t, wire.p, wire.n);
+		to_target(w, wire.p, wire.n);
 	sk_pdu_free(&pdu);
 	if (w->t.broke)
 		world_broken(w, "the target complains: %s", w->t.complaint);
@@ -732,7 +750,7 @@ bool world_up(struct world *w, uint64_t ms)
 	for (;;) {
 		while (world_step(w))
 			continue;
-		if (w->m.st == SK_ST_UP && (w->has_disk || w->cfg.liar) && w->attached)
+		if (w->m.st == SK_ST_UP && ((w->has_disk && !w->disk_gone) || w->cfg.liar) && w->attached)
 			return true;
 		if (w->now >= end || w->m.st == SK_ST_GONE)
 			return false;

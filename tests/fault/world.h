@@ -64,7 +64,7 @@ struct world {
 	bool attached;		/* the engine has the connection */
 	uint64_t engine_next;
 	bool has_disk, disk_gone;
-	uint32_t unit;
+	uint32_t unit, n_units;	/* of LUN 1, the last time it became a disk; of all */
 	uint64_t logins, attempts, lost;
 	struct sk_err why;	/* of the last loss or failed attempt */
 	char log[400];		/* the last warning or error */
@@ -79,6 +79,7 @@ struct world {
 	unsigned powers;
 	bool going;		/* the end was asked for */
 	uint64_t steps;
+	void (*starve)(bool on);	/* famine.c: off while the target or the application works; else NULL */
 	bool trace;
 };
 

@@ -282,6 +282,38 @@ static bool short_list(struct rig *r, struct sk_task *t)
 	return true;
 }
 
+static bool no_list_at_first(struct rig *r, struct sk_task *t)
+{
+	if (t->cdb[0] != SK_SCSI_REPORT_LUNS || r->answered == 2)
+		return false;
+	task_sense(t, SK_KEY_HARDWARE, 0x44, 0);
+	return true;
+}
+
+/* A target that cannot tell its LUNs when it is logged in to may do so a minute later. */
+static void a_scan_that_failed_is_made_again(void **st)
+{
+	struct rig *r = rig_new(&plain);
+
+	(void)st;
+	r->answer = no_list_at_first;
+	rig_up(r);
+	assert_int_equal(rig_said(r, SK_B_SCANNED)->result.code, SK_EDOMAIN);
+	assert_int_equal(r->n_disks, 0);
+	rig_pass(r, 15000);
+	assert_int_equal(r->answered, 2);
+	assert_int_equal(r->n_disks, 0);
+	rig_pass(r, 29999);
+	assert_int_equal(r->n_disks, 0);
+	rig_pass(r, 1);
+	assert_int_equal(r->n_disks, 1);
+	assert_int_equal(rig_said(r, SK_B_SCANNED)->result.code, 0);
+	assert_int_equal(rig_count(r, SK_B_SCANNED), 3);
+	rig_pass(r, 3600000);
+	assert_int_equal(rig_count(r, SK_B_SCANNED), 3);
+	rig_free(r);
+}
+
 static void a_list_that_is_short_for_a_moment_costs_nothing(void **st)
 {
 	struct rig *r = ready(&plain);
@@ -983,6 +1015,7 @@ int main(void)
 		cmocka_unit_test(a_full_task_set_means_fewer_commands_at_once),
 		cmocka_unit_test(a_changed_capacity_resizes_the_disk),
 		cmocka_unit_test(changed_luns_are_scanned),
+		cmocka_unit_test(a_scan_that_failed_is_made_again),
 		cmocka_unit_test(a_list_that_is_short_for_a_moment_costs_nothing),
 		cmocka_unit_test(what_was_lost_is_sent_again_in_order_after_the_identity),
 		cmocka_unit_test(another_volume_is_not_served),

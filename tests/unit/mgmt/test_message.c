@@ -251,9 +251,23 @@ static void results_are_the_incumbents(void **st)
 	assert_int_equal(sk_result_of(&none), 20);
 }
 
+/* json-c asserts that there is an object: a program that I/O depends on must not end there. */
+static void a_field_of_an_object_that_could_not_be_made_is_dropped(void **st)
+{
+	struct json_object *o = json_object_new_object();
+
+	(void)st;
+	sk_msg_put(NULL, "key", json_object_new_string("freed"));
+	sk_msg_put(NULL, "key", NULL);
+	sk_msg_put(o, "key", json_object_new_int(7));
+	assert_int_equal(sk_msg_int(o, "key", 0), 7);
+	json_object_put(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_field_of_an_object_that_could_not_be_made_is_dropped),
 		cmocka_unit_test(a_frame_comes_back_fed_byte_by_byte),
 		cmocka_unit_test(what_is_no_message_is_refused_at_its_first_wrong_byte),
 		cmocka_unit_test(lengths_are_checked_before_the_body_is_awaited),
