@@ -78,7 +78,8 @@ static void ask(struct rig *r, struct sk_rd *in)
 	if (opcode & 128)
 		h.len += node;		/* a length that is not true */
 	memcpy(packet, &h, sizeof(h));
-	memcpy(packet + sizeof(h), args.p, args.n);
+	if (args.n)
+		memcpy(packet + sizeof(h), args.p, args.n);
 	if (send(r->kernel, packet, sizeof(h) + args.n, MSG_DONTWAIT) < 0)
 		return;
 	check(r->f->ops->ready(r->f, NULL) == 0);
