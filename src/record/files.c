@@ -23,7 +23,10 @@ int sk_db_fail(struct sk_err *err, int sys, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	sk_fail_sys(err, sys, "%s", text);
+	if (sys == ELOOP)
+		sk_fail(err, SK_EDB, "%s: only a link of root's to a directory that nobody else may write is followed", text);
+	else
+		sk_fail_sys(err, sys, "%s", text);
 	if (err)
 		err->code = sys == ENOENT ? SK_ENOENT : sys == ENOMEM ? SK_ENOMEM : SK_EDB;
 	return -1;
@@ -57,7 +60,7 @@ static int walk_beneath(int root, const char *path, int flags, mode_t mode)
 	}
 }
 
-int sk_beneath(int root, const char *path, int flags, mode_t mode)
+static int open_beneath(int root, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
@@ -69,6 +72,43 @@ int sk_beneath(int root, const char *path, int flags, mode_t mode)
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
 		return walk_beneath(root, path, flags | O_CLOEXEC, mode);
 	return (int)fd;
+}
+
+static bool is_ours(const struct stat *st)
+{
+	return st->st_uid == 0 || st->st_uid == geteuid();
+}
+
+/* The directory behind a link that the administrator made; else -1, errno as it was. */
+static int open_linked(int root, const char *top)
+{
+	int sys = errno;
+	struct stat link, dir;
+	SK_FD int fd = -1;
+
+	if (top[0] != '.' && fstatat(root, top, &link, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(link.st_mode) && is_ours(&link))
+		fd = openat(root, top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	errno = sys;
+	if (fd < 0 || fstat(fd, &dir) < 0 || !is_ours(&dir) || dir.st_mode & (S_IWGRP | S_IWOTH))
+		return -1;
+	return sk_give_fd(&fd);
+}
+
+int sk_beneath(int root, const char *path, int flags, mode_t mode)
+{
+	int fd = open_beneath(root, path, flags, mode);
+	size_t n = strcspn(path, "/");
+	SK_FD int top = -1;
+	char first[32];
+
+	if (fd >= 0 || (errno != ELOOP && errno != ENOTDIR) || n >= sizeof(first))
+		return fd;
+	memcpy(first, path, n);
+	first[n] = '\0';
+	top = open_linked(root, first);
+	if (top < 0)
+		return -1;
+	return path[n] ? open_beneath(top, path + n + 1, flags, mode) : sk_give_fd(&top);
 }
 
 int sk_file_slurp(int fd, size_t max, struct sk_buf *ret, struct sk_err *err)

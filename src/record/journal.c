@@ -99,25 +99,20 @@ static int sync_all(struct sk_store *s, struct sk_err *err)
 
 /* --- steps ---------------------------------------------------------------------------------------------------------- */
 
-/* A rename inside the tree's file system; ENOENT of the source is for the caller. */
-static int move(int from, const char *a, int to, const char *b)
-{
-	return renameat(from, a, to, b) < 0 ? -errno : 0;
-}
-
 static int place(struct sk_store *s, unsigned n, int dir, const char *base)
 {
 	char new[24], old[24];
+	int rc;
 
 	sk_change_temp('n', n, new);
 	sk_change_temp('o', n, old);
 	if (!aux_has(s, new))
 		return 0;	/* made already */
+	rc = aux_has(s, old) ? 0 : sk_entry_keep(s, dir, base, old);
 	/* A file system without hard links: there this step cannot be taken back. */
-	if (linkat(dir, base, s->aux, old, 0) < 0 && errno != ENOENT && errno != EEXIST && errno != EPERM &&
-	    errno != EOPNOTSUPP)
-		return -errno;
-	return move(s->aux, new, dir, base);
+	if (rc < 0 && rc != -ENOENT && rc != -EPERM && rc != -EOPNOTSUPP)
+		return rc;
+	return sk_entry_move(s, s->aux, new, dir, base);
 }
 
 static int take_away(struct sk_store *s, unsigned n, int dir, const char *base)
@@ -127,8 +122,8 @@ static int take_away(struct sk_store *s, unsigned n, int dir, const char *base)
 
 	sk_change_temp('o', n, old);
 	if (aux_has(s, old))
-		return 0;
-	rc = move(dir, base, s->aux, old);
+		return sk_entry_moved(s, dir, base);
+	rc = sk_entry_move(s, dir, base, s->aux, old);
 	return rc == -ENOENT ? 0 : rc;
 }
 
@@ -164,7 +159,7 @@ static int undo_step(struct sk_store *s, const struct sk_op *op, unsigned n, boo
 	sk_change_temp('n', n, new);
 	sk_change_temp('o', n, old);
 	if (aux_has(s, old) && (op->kind == SK_OP_UNLINK || !aux_has(s, new)))
-		rc = move(s->aux, old, dir, base);
+		rc = sk_entry_move(s, s->aux, old, dir, base);
 	else if (op->kind == SK_OP_PLACE && !op->had_old && !aux_has(s, new) && unlinkat(dir, base, 0) < 0)
 		rc = errno == ENOENT ? 0 : -errno;
 	if (rc < 0)

@@ -42,7 +42,8 @@ struct sk_path {
 /** sk_db_fail - as sk_fail_sys, with the code SK_EDB (SK_ENOENT stays) */
 int sk_db_fail(struct sk_err *err, int sys, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/** sk_beneath - open @path below @root; no link is followed, nothing leaves the root. -1 and errno. */
+/** sk_beneath - open @path below @root, -1 and errno. No link is followed, but one: the first part of the path (nodes,
+ * ifaces …) may be a link that root or we own, to a directory that root or we own and nobody else may write. */
 int sk_beneath(int root, const char *path, int flags, mode_t mode);
 
 /** sk_file_slurp - the whole of a regular file of at most @max bytes, appended to @ret */
@@ -62,6 +63,8 @@ void sk_names_free(struct sk_names *n);
 int sk_store_aux(struct sk_store *s, struct sk_err *err);
 /** sk_parent_open - the directory of @path's last component, which *ret_base points to */
 int sk_parent_open(struct sk_store *s, const char *path, const char **ret_base, struct sk_err *err);
+/** sk_file_write - a new file @name of directory @dir, replacing one; -1 and errno */
+int sk_file_write(int dir, const char *name, struct sk_span text, bool sync);
 /** sk_temp_write - a new file .siskin/@temp with these contents; -1 and errno */
 int sk_temp_write(struct sk_store *s, const char *temp, struct sk_span text, bool sync);
 /** sk_dirs_make - every directory of @path that is missing, 0700; those made are added to @made, outermost first */
@@ -71,6 +74,15 @@ void sk_dir_remove(struct sk_store *s, const char *path);
 /** sk_file_to_dir - a regular file @path becomes a directory that holds it as @name (an old layout). At once, whatever
  * is staged: what the tree says stays the same. */
 int sk_file_to_dir(struct sk_store *s, const char *path, const char *name, struct sk_err *err);
+
+/* --- across.c: entries between .siskin and the tree, which may be on two file systems --- */
+
+/** sk_entry_move - @a of @from becomes @b of @to, replacing it; 0 or a negative errno. One of the two is .siskin. */
+int sk_entry_move(struct sk_store *s, int from, const char *a, int to, const char *b);
+/** sk_entry_moved - the rest of a move of @base of @dir to .siskin that was interrupted: of a copy the source goes, too */
+int sk_entry_moved(struct sk_store *s, int dir, const char *base);
+/** sk_entry_keep - what @base of @dir is now, also as .siskin/@old; 0 or a negative errno */
+int sk_entry_keep(struct sk_store *s, int dir, const char *base, const char *old);
 
 /* --- stage.c: what a change does; only between sk_store_begin and its end --- */
 

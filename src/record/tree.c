@@ -55,15 +55,20 @@ static int write_all(int fd, struct sk_span text)
 	return 0;
 }
 
-int sk_temp_write(struct sk_store *s, const char *temp, struct sk_span text, bool sync)
+int sk_file_write(int dir, const char *name, struct sk_span text, bool sync)
 {
 	SK_FD int fd = -1;
 
-	(void)unlinkat(s->aux, temp, 0);	/* a leftover */
-	fd = openat(s->aux, temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+	(void)unlinkat(dir, name, 0);	/* a leftover */
+	fd = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || fchmod(fd, 0600) < 0 || write_all(fd, text) < 0 || (sync && fsync(fd) < 0))
 		return -1;
 	return 0;
+}
+
+int sk_temp_write(struct sk_store *s, const char *temp, struct sk_span text, bool sync)
+{
+	return sk_file_write(s->aux, temp, text, sync);
 }
 
 static int make_dir(struct sk_store *s, const char *path, struct sk_names *made, struct sk_err *err)

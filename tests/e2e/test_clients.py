@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What programs that call iscsiadm rely on (docs/clients.md): their own way of reading, on records, without a daemon."""
 import configparser
+import os
 import pathlib
 import re
+import shutil
+import tempfile
 
 import pytest
 from test_records_cli import BUILD, ISCSIADM, PORTAL, RECORD, TARGET, Adm
@@ -91,6 +94,43 @@ def test_the_database_may_be_reached_over_a_link(one, tmp_path):
     one.ok(*NODE, "-o", "update", "-n", "node.startup", "-v", "automatic")
     one.ok("-m", "node", "-T", TARGET, "-p", "192.0.2.2,1", "-o", "new")
     assert "node.startup = automatic" in one.text()
+
+
+@pytest.fixture
+def memory():
+    """a directory of another file system"""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as d:
+        yield pathlib.Path(d)
+
+
+@pytest.mark.parametrize("far", [False, True])
+def test_nodes_may_be_a_link(one, tmp_path, memory, far):
+    """yast and Talos keep the records elsewhere and link to them."""
+    real = (memory if far else tmp_path) / "elsewhere"
+    assert (os.stat(real.parent).st_dev != os.stat(one.db).st_dev) == far
+    shutil.move(one.db / "nodes", real)
+    (one.db / "nodes").symlink_to(real)
+    assert one.ok("-m", "node") == f"192.0.2.1:3260,1 {TARGET}\n"
+    one.ok(*NODE, "-o", "update", "-n", "node.startup", "-v", "automatic")
+    assert "node.startup = automatic" in one.text()
+    one.ok("-m", "node", "-T", TARGET, "-p", "192.0.2.2,1", "-o", "new")
+    one.ok("-m", "node", "-T", TARGET, "-o", "update", "-n", "node.startup", "-v", "onboot")  # both at once
+    assert one.ok("-m", "node", "-T", TARGET).count("node.startup = onboot") == 2
+    one.ok("-m", "node", "-T", TARGET, "-o", "delete")
+    assert one("-m", "node").returncode == 21 and list(real.iterdir()) == [] and not list((one.db / ".siskin").glob("new-*"))
+
+
+@pytest.mark.parametrize("spoil", ["anybody may write there", "somebody else's"])
+def test_nodes_is_no_link_to_what_others_may_write(one, tmp_path, spoil):
+    real = tmp_path / "elsewhere"
+    shutil.move(one.db / "nodes", real)
+    (one.db / "nodes").symlink_to(real)
+    if spoil == "somebody else's":
+        os.chown(real, 65534, 65534)
+    else:
+        real.chmod(0o777)
+    r = one("-m", "node")
+    assert r.returncode == 6 and "nodes" in r.stderr
 
 
 def test_a_record_with_few_keys_gets_defaults(one):

@@ -77,9 +77,31 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return remove(path);
 }
 
+void room_link_nodes(struct room *r)
+{
+	bool in_memory = strncmp(r->dir, "/dev/shm/", 9) == 0;
+	char from[100], to[100];
+	struct stat here, there;
+
+	snprintf(r->far, sizeof(r->far), "%s/siskin-nodes-XXXXXX", in_memory ? "/tmp" : "/dev/shm");
+	assert_non_null(mkdtemp(r->far));
+	assert_int_equal(stat(r->db, &here), 0);
+	assert_int_equal(stat(r->far, &there), 0);
+	assert_true(here.st_dev != there.st_dev);
+	snprintf(from, sizeof(from), "%s/nodes", r->db);
+	snprintf(to, sizeof(to), "%s/nodes", r->far);
+	copying.from = from;
+	copying.to = to;
+	assert_int_equal(nftw(from, copy_entry, 16, FTW_PHYS), 0);
+	assert_int_equal(nftw(from, remove_entry, 16, FTW_PHYS | FTW_DEPTH), 0);
+	assert_int_equal(symlink(to, from), 0);
+}
+
 void room_close(struct room *r)
 {
 	sk_store_free(r->s);
+	if (r->far[0])
+		assert_int_equal(nftw(r->far, remove_entry, 16, FTW_PHYS | FTW_DEPTH), 0);
 	assert_int_equal(nftw(r->dir, remove_entry, 16, FTW_PHYS | FTW_DEPTH), 0);
 }
 

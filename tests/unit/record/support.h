@@ -17,6 +17,7 @@
 struct room {
 	char dir[64];
 	char db[80];
+	char far[64];	/* where its nodes are, when not below db; "" = they are */
 	struct sk_places places;
 	struct sk_store *s;
 };
@@ -24,6 +25,8 @@ struct room {
 /** room_open - a fresh directory; @tree (may be NULL) names a folder of tests/data/db to fill it with */
 void room_open(struct room *r, const char *tree);
 void room_open_in(struct room *r, const char *base, const char *tree);	/* below @base instead of /tmp */
+/** room_link_nodes - nodes becomes a link to a directory of another file system, with what was in it */
+void room_link_nodes(struct room *r);
 void room_close(struct room *r);
 
 /** slurp - a whole file, malloc'ed and terminated; fails the test when it cannot be read. *n may be NULL */

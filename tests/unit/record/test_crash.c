@@ -207,23 +207,29 @@ static bool run_killed(struct room *r, const struct op *op, unsigned nth)
 	return true;
 }
 
-static void each_system_call_may_be_the_last(void **st)
+static void start(struct room *r, bool far)
 {
-	(void)st;
+	room_open(r, "basic");
+	if (far)
+		room_link_nodes(r);
+}
+
+static void kill_before_each_call(bool far)
+{
 	for (size_t i = 0; i < SK_ARRAY_LEN(ops); i++) {
 		char *before, *after, *now;
 		struct room r;
 		unsigned nth = 0, old = 0, new = 0;
 		bool killed = true;
 
-		room_open(&r, "basic");
+		start(&r, far);
 		before = seen(&r);
 		assert_int_equal(ops[i].run(r.s), 0);
 		after = seen(&r);
 		assert_string_not_equal(before, after);
 		room_close(&r);
 		for (; killed; nth++) {
-			room_open(&r, "basic");
+			start(&r, far);
 			killed = run_killed(&r, &ops[i], nth);
 			now = seen(&r);
 			old += strcmp(now, before) == 0;
@@ -248,6 +254,18 @@ static void each_system_call_may_be_the_last(void **st)
 		free(before);
 		free(after);
 	}
+}
+
+static void each_system_call_may_be_the_last(void **st)
+{
+	(void)st;
+	kill_before_each_call(false);
+}
+
+static void also_when_nodes_is_a_link_to_another_file_system(void **st)
+{
+	(void)st;
+	kill_before_each_call(true);
 }
 
 static int op_recover(struct sk_store *s)
@@ -302,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_system_call_may_be_the_last),
+		cmocka_unit_test(also_when_nodes_is_a_link_to_another_file_system),
 		cmocka_unit_test(completing_it_may_be_interrupted),
 	};
 
