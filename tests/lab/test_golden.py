@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The recorded transcripts on a kernel: the incumbent proves the runner, ours must say the same where it is asserted."""
+"""The recorded transcripts on a kernel: the incumbent proves the runner, ours must say the same."""
 import concurrent.futures
 import json
 
@@ -8,10 +8,6 @@ import transcripts
 from cache import Unavailable
 from conftest import cannot_run
 from normal import Normal
-
-# Files in which every case of ours is as recorded; of the others the differences are printed (pytest -rP).
-ASSERTED = {"01-usage", "01b-usage", "02-discovery-st", "03-discovery-fail", "04-discoverydb", "05-node-db", "06-login", "07-session", "08-iface",
-            "09-host", "09b-host", "10-fw", "11-daemon-tools", "12-startup", "13-isns", "14-defaults", "15-iscsi_discovery", "16-scripts-new"}
 
 
 @pytest.fixture(scope="session")
@@ -37,16 +33,10 @@ def by_name(path):
     return path.stem
 
 
-@pytest.mark.parametrize("path", [p for p in transcripts.scenarios() if p.stem in ASSERTED], ids=by_name)
+@pytest.mark.parametrize("path", transcripts.scenarios(), ids=by_name)
 def test_ours(played, path):
     found = differences(played, path, "siskin")
     assert not found, found
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("path", [p for p in transcripts.scenarios() if p.stem not in ASSERTED], ids=by_name)
-def test_ours_not_yet(played, path):
-    print(differences(played, path, "siskin"))
 
 
 @pytest.mark.full
@@ -56,7 +46,7 @@ def test_the_incumbent(played, path):
     assert not found, found
 
 
-test_ours.programs = test_ours_not_yet.programs = "siskin"
+test_ours.programs = "siskin"
 test_the_incumbent.programs = "2.1.8"
 
 
