@@ -30,7 +30,7 @@ bool sk_log_on(enum sk_level level, enum sk_room room)
 
 static _Thread_local const struct sk_log_subject *subject_now;
 
-static void vlog(enum sk_level level, enum sk_room room, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void vlog(enum sk_level level, enum sk_room room, const char *fmt, va_list ap)
 {
 	char line[1024];
 

@@ -61,7 +61,7 @@ int sk_worker_fail(enum sk_isns_stage stage, const char *why)
 	return 1;
 }
 
-static void limit(int what, rlim_t most)
+static void limit(__rlimit_resource_t what, rlim_t most)
 {
 	struct rlimit r = { most, most };
 
