@@ -185,6 +185,15 @@ static int run(struct sk_adm *adm)
 	return SK_RES_INVAL;
 }
 
+/* Also behind the argument that was refused, where parsing ended. */
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-J") == 0)
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	static struct sk_adm adm;
@@ -204,6 +213,8 @@ int main(int argc, char **argv)
 		code = run(&adm);
 		sk_mgmt_client_free(adm.client);
 		sk_doc_close(&adm, code);
+	} else if (code && wants_json(argc, argv)) {
+		sk_doc_refused(&adm, sk_buf_cstr(&v.err), code);
 	}
 	sk_adm_verdict_free(&v);
 	sk_adm_args_free(&adm.args);

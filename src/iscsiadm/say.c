@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "base/num.h"
 #include "iscsiadm/say.h"
 
 #include "config.h"
@@ -29,16 +30,11 @@ static void err_line(struct sk_adm *adm, const char *prefix, const char *fmt, va
 static void err_line(struct sk_adm *adm, const char *prefix, const char *fmt, va_list ap)
 {
 	SK_BUF struct sk_buf b = { 0 };
-	struct json_object *messages = NULL;
 
 	sk_buf_vprintf(&b, fmt, ap);
 	fprintf(adm->err, "%s%s\n", prefix, sk_buf_cstr(&b));
 	fflush(adm->err);
-	if (!adm->doc)
-		return;
-	sk_doc_list(adm, "messages");
-	if (json_object_object_get_ex(adm->doc, "messages", &messages))
-		json_object_array_add(messages, json_object_new_string(sk_buf_cstr(&b)));
+	sk_doc_add(adm, "messages", json_object_new_string(sk_buf_cstr(&b)));
 }
 
 void sk_warn(struct sk_adm *adm, const char *fmt, ...)
@@ -201,6 +197,36 @@ void sk_doc_result(struct sk_adm *adm, const struct sk_about *about, int code, s
 		sk_doc_error(adm, code, err, about);
 }
 
+/* Something failed and no error says what: the first message does. */
+static void add_missing_error(struct sk_adm *adm, int code)
+{
+	struct json_object *errors = NULL, *messages = NULL;
+	struct sk_err err = { 0 };
+
+	json_object_object_get_ex(adm->doc, "errors", &errors);
+	if (!code || json_object_array_length(errors) > 0)
+		return;
+	if (json_object_object_get_ex(adm->doc, "messages", &messages))
+		sk_fail(&err, SK_EINVAL, "%s", json_object_get_string(json_object_array_get_idx(messages, 0)));
+	sk_doc_error(adm, code, &err, NULL);
+}
+
+void sk_doc_refused(struct sk_adm *adm, const char *lines, int code)
+{
+	static const char prefix[] = "iscsiadm: ";
+
+	adm->args.json = true;
+	sk_doc_open(adm);
+	while (*lines) {
+		size_t n = strcspn(lines, "\n"), skip = strncmp(lines, prefix, sizeof(prefix) - 1) == 0 ? sizeof(prefix) - 1 : 0;
+
+		if (n > skip)
+			sk_doc_add(adm, "messages", json_object_new_string_len(lines + skip, (int)SK_MIN(n - skip, (size_t)4096)));
+		lines += n + (lines[n] == '\n');
+	}
+	sk_doc_close(adm, code);
+}
+
 void sk_doc_close(struct sk_adm *adm, int code)
 {
 	struct json_object *result = NULL;
@@ -208,6 +234,7 @@ void sk_doc_close(struct sk_adm *adm, int code)
 
 	if (!adm->doc)
 		return;
+	add_missing_error(adm, code);
 	json_object_object_get_ex(adm->doc, "result", &result);
 	sk_jput_int(result, "code", code);
 	sk_jput_str(result, "name", sk_result_name(code));

@@ -48,7 +48,9 @@ void sk_doc_error(struct sk_adm *adm, int code, const struct sk_err *err, const 
  * the members @copied names (ended by NULL); a code other than 0 goes to "errors" too */
 void sk_doc_result(struct sk_adm *adm, const struct sk_about *about, int code, struct json_object *result,
 		   const char *const *copied, const struct sk_err *err);
-/** sk_doc_close - write the document with the exit status */
+/** sk_doc_refused - the whole document of a command line that was refused with these lines, which stderr has already */
+void sk_doc_refused(struct sk_adm *adm, const char *lines, int code);
+/** sk_doc_close - write the document with the exit status; a failure that "errors" lacks is told by the first message */
 void sk_doc_close(struct sk_adm *adm, int code);
 
 /** small helpers for objects */
