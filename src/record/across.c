@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * "nodes" may be a link to another file system (files.c says which links are followed), where an entry cannot be renamed
- * to from .siskin, nor back. It is copied then: under a hidden name that no reader of the tree looks at, synced, and
+ * to from .siskin, nor back. So it is copied: under a hidden name that no reader of the tree looks at, synced, and
  * renamed in its own file system. Each move can be repeated, as the journal asks for.
  */
 #include <errno.h>

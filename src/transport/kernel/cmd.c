@@ -76,6 +76,21 @@ struct sk_kcmd *sk_kcmd_new(struct sk_kernel *k, struct sk_xsess *x, int (*run)(
 	return c;
 }
 
+struct sk_kcmd *sk_kcmd_with_params(struct sk_xsess *x, int (*run)(struct sk_kcmd *, struct sk_err *),
+				    void (*after)(struct sk_kcmd *), struct sk_err *err)
+{
+	struct sk_kcmd *c = sk_kcmd_new(x->k, x, run, after, err);
+
+	if (!c)
+		return NULL;
+	c->params = malloc(sizeof(*c->params));
+	if (c->params)
+		return c;
+	sk_kcmd_drop(c);
+	sk_fail(err, SK_ENOMEM, "no memory");
+	return NULL;
+}
+
 void sk_kcmd_order(struct sk_kcmd *taken)
 {
 	sk_crew_order(taken->k->crew, &taken->chore);

@@ -139,6 +139,9 @@ static inline struct sk_kernel *sk_kernel(struct sk_transport *t)
 /* cmd.c */
 struct sk_kcmd *sk_kcmd_new(struct sk_kernel *k, struct sk_xsess *x, int (*run)(struct sk_kcmd *, struct sk_err *),
 			    void (*after)(struct sk_kcmd *), struct sk_err *err);
+/** sk_kcmd_with_params - the same, of a session, with room for parameters in c->params */
+struct sk_kcmd *sk_kcmd_with_params(struct sk_xsess *x, int (*run)(struct sk_kcmd *, struct sk_err *),
+				    void (*after)(struct sk_kcmd *), struct sk_err *err);
 void sk_kcmd_drop(struct sk_kcmd *taken); /* one that was never given to the crew */
 void sk_kcmd_order(struct sk_kcmd *taken);
 void sk_kcmd_errand(struct sk_kcmd *taken);

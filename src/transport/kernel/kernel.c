@@ -154,14 +154,11 @@ static int attach(struct sk_xsess *x, struct sk_err *err)
 	if (!x->o)
 		return sk_fail(err, SK_ENOMEM, "no memory");
 	x->o->refs += fresh;
-	c = sk_kcmd_new(x->k, x, sk_kstep_attach, after_attach, err);
+	c = sk_kcmd_with_params(x, sk_kstep_attach, after_attach, err);
 	if (!c)
 		goto undo;
 	c->fresh = fresh;
-	c->params = malloc(sizeof(*c->params));
-	if (!c->params)
-		sk_fail(err, SK_ENOMEM, "no memory");
-	if (!c->params || sk_wire_detach(sk_give(x->wire), &c->fd, err) < 0) {
+	if (sk_wire_detach(sk_give(x->wire), &c->fd, err) < 0) {
 		sk_kcmd_drop(c);
 		goto undo;
 	}
@@ -346,14 +343,9 @@ static int kernel_handoff(struct sk_xsess *x, const struct sk_params *params, co
 	(void)current; /* the kernel asks the socket */
 	if (x->st != SK_K_LOGIN)
 		return sk_fail(err, SK_ECONN, "no connection to hand over");
-	c = sk_kcmd_new(x->k, x, sk_kstep_start, after_start, err);
+	c = sk_kcmd_with_params(x, sk_kstep_start, after_start, err);
 	if (!c)
 		return -1;
-	c->params = malloc(sizeof(*c->params));
-	if (!c->params) {
-		sk_kcmd_drop(c);
-		return sk_fail(err, SK_ENOMEM, "no memory");
-	}
 	sk_kparams_negotiated(c->params, params);
 	x->st = SK_K_START;
 	sk_kcmd_order(c);
@@ -419,14 +411,9 @@ static int kernel_timers(struct sk_xsess *x, const struct sk_record *node, sk_ti
 
 	if (!x->o || !x->up_once)
 		return sk_fail(err, SK_ENOTCONN, "the session has no connection");
-	c = sk_kcmd_new(x->k, x, sk_kstep_timers, after_timers, err);
+	c = sk_kcmd_with_params(x, sk_kstep_timers, after_timers, err);
 	if (!c)
 		return -1;
-	c->params = malloc(sizeof(*c->params));
-	if (!c->params) {
-		sk_kcmd_drop(c);
-		return sk_fail(err, SK_ENOMEM, "no memory");
-	}
 	sk_kparams_timers(c->params, node);
 	if (x->st != SK_K_UP)
 		c->params->n = 1;	/* the replacement timeout is the first */
